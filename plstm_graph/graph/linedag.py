@@ -1,0 +1,203 @@
+"""The container that every layer and engine reads: a DAG, or a batch of DAGs, with its line graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from plstm_graph.errors import GraphError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class LineDAG:
+    """One DAG, or a disjoint union of many, together with its line graph.
+
+    Edges stand grouped by graph and, within a graph, after all their predecessors in the line graph. Read backwards
+    (edge order reversed, line edges transposed, same ``multitree``) the same arrays describe the reversed DAG.
+
+    Args:
+        edge_index: ``[2, E]`` int64, tail and head node of every DAG edge.
+        edge_id: ``[E]`` int64, the column of the original ``edge_index`` (the row of ``edge_attr``) of each edge.
+        line_index: ``[2, L]`` int64, line edges ``(e', e)`` with ``head(e') = tail(e)``, sorted by ``e``, then ``e'``.
+        multitree: ``[L]`` bool, the line edges that D-mode keeps: at most one directed path between any two edges.
+        level: ``[E]`` int64, number of line edges on the longest path that ends in the edge (0 without predecessor).
+        num_nodes: number of nodes, isolated ones included.
+        node_ptr: ``[G + 1]`` int64, first node of every graph, and ``num_nodes``.
+        edge_ptr: ``[G + 1]`` int64, first edge of every graph, and ``E``.
+        column_ptr: ``[G + 1]`` int64, first original column of every graph, and their number.
+    """
+
+    edge_index: Tensor
+    edge_id: Tensor
+    line_index: Tensor
+    multitree: Tensor
+    level: Tensor
+    num_nodes: int
+    node_ptr: Tensor
+    edge_ptr: Tensor
+    column_ptr: Tensor
+    _cache: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_edge_index(
+        cls, edge_index: Tensor, num_nodes: int, order: Tensor | None = None, batch: Tensor | None = None
+    ) -> LineDAG:
+        """Orient the edges, sort them topologically and make the line graph.
+
+        Args:
+            edge_index: ``[2, C]`` int64. With ``order``, undirected edges: both directions of one edge become one DAG
+                edge, and an edge listed once is taken as well; ``k`` copies of an edge stay ``k`` parallel edges.
+                Without ``order``, directed edges, kept as they are.
+            num_nodes: number of nodes.
+            order: ``[N]`` rank of every node; edges point from lower to higher rank. Adjacent nodes need distinct
+                ranks. ``None`` keeps the directions given.
+            batch: ``[N]`` int64, ascending graph number of every node; ``None`` means one graph.
+
+        Raises:
+            CycleError: the directed graph has a cycle (the message names its nodes).
+            SelfLoopError: an edge joins a node to itself.
+            GraphError: wrong shape, dtype or index, an edge between two graphs, ranks that tie or are NaN, or a line
+                graph too large for memory.
+        """
+        from plstm_graph.graph.build import build  # compiles on first use
+
+        return cls(**build(edge_index, num_nodes, order, batch))
+
+    @classmethod
+    def cat(cls, dags: Sequence[LineDAG]) -> LineDAG:
+        """Join DAGs into one batch, in the given order.
+
+        Raises:
+            GraphError: ``dags`` is empty.
+        """
+        if not dags:
+            raise GraphError("LineDAG.cat needs at least one LineDAG, got an empty list")
+        nodes = _offsets([d.num_nodes for d in dags])
+        edges = _offsets([d.num_edges for d in dags])
+        columns = _offsets([d.num_columns for d in dags])
+        pairs = list(zip(dags, nodes, edges, columns, strict=False))
+        return cls(
+            edge_index=torch.cat([d.edge_index + n for d, n, _, _ in pairs], dim=1),
+            edge_id=torch.cat([d.edge_id + c for d, _, _, c in pairs]),
+            line_index=torch.cat([d.line_index + e for d, _, e, _ in pairs], dim=1),
+            multitree=torch.cat([d.multitree for d in dags]),
+            level=torch.cat([d.level for d in dags]),
+            num_nodes=nodes[-1],
+            node_ptr=_join_ptr([d.node_ptr + n for d, n, _, _ in pairs]),
+            edge_ptr=_join_ptr([d.edge_ptr + e for d, _, e, _ in pairs]),
+            column_ptr=_join_ptr([d.column_ptr + c for d, _, _, c in pairs]),
+        )
+
+    @property
+    def num_edges(self) -> int:
+        """Number of DAG edges E."""
+        return self.edge_index.size(1)
+
+    @property
+    def num_line_edges(self) -> int:
+        """Number of line edges L."""
+        return self.line_index.size(1)
+
+    @property
+    def num_graphs(self) -> int:
+        """Number of graphs G; a single graph counts as one, an empty batch as none."""
+        return self.node_ptr.numel() - 1
+
+    @property
+    def num_columns(self) -> int:
+        """Number of columns C of the ``edge_index`` that this was made from (rows of ``edge_attr``)."""
+        return self.cached("num_columns", lambda: int(self.column_ptr[-1]))
+
+    @property
+    def num_levels(self) -> int:
+        """Number of wavefronts: 0 without edges, else the largest level plus one."""
+        return self.cached("num_levels", lambda: int(self.level.max()) + 1 if self.num_edges else 0)
+
+    @property
+    def device(self) -> torch.device:
+        """Device of all tensors."""
+        return self.edge_index.device
+
+    def cached(self, key: str, make: Callable[[], T]) -> T:
+        """Return what ``make`` computed on the first call with ``key``: index arrays are shared by all layers."""
+        if key not in self._cache:
+            self._cache[key] = make()
+        return self._cache[key]
+
+    def graph(self, i: int) -> LineDAG:
+        """The ``i``-th graph of the batch, with nodes, edges and columns counted from 0.
+
+        Raises:
+            GraphError: there is no such graph, or its columns do not stand together in the original ``edge_index``.
+        """
+        if not -self.num_graphs <= i < self.num_graphs:
+            raise GraphError(f"graph {i} does not exist: the batch has {self.num_graphs} graphs")
+        i %= self.num_graphs
+        (n0, n1), (e0, e1), (c0, c1) = (ptr[i : i + 2].tolist() for ptr in (self.node_ptr, self.edge_ptr, self.column_ptr))
+        edge_id = self.edge_id[e0:e1] - c0
+        if edge_id.numel() and (int(edge_id.min()) < 0 or int(edge_id.max()) >= c1 - c0):
+            raise GraphError(f"the columns of graph {i} are scattered over edge_index: group them by graph first")
+        l0, l1 = torch.searchsorted(self.line_index[1].contiguous(), torch.tensor([e0, e1], device=self.device)).tolist()
+        ptr = [torch.tensor([0, size], device=self.device) for size in (n1 - n0, e1 - e0, c1 - c0)]
+        return LineDAG(
+            edge_index=self.edge_index[:, e0:e1] - n0,
+            edge_id=edge_id,
+            line_index=self.line_index[:, l0:l1] - e0,
+            multitree=self.multitree[l0:l1],
+            level=self.level[e0:e1],
+            num_nodes=n1 - n0,
+            node_ptr=ptr[0],
+            edge_ptr=ptr[1],
+            column_ptr=ptr[2],
+        )
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> LineDAG:
+        """Copy to ``device``, or self if it is there already."""
+        if torch.device(device) == self.device:
+            return self
+        return self._apply(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def cpu(self) -> LineDAG:
+        """Copy to the CPU, or self if it is there already."""
+        return self.to("cpu")
+
+    def pin_memory(self) -> LineDAG:
+        """Copy to pinned memory, for asynchronous transfer to a GPU."""
+        return self._apply(lambda tensor: tensor.pin_memory())
+
+    def _apply(self, function: Callable[[Tensor], Tensor]) -> LineDAG:
+        values = {name: getattr(self, name) for name in FIELDS}
+        return LineDAG(**{k: function(v) if isinstance(v, Tensor) else v for k, v in values.items()})
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in FIELDS}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _cache={})
+
+    def __repr__(self) -> str:
+        return (
+            f"LineDAG(graphs={self.num_graphs}, nodes={self.num_nodes}, edges={self.num_edges}, "
+            f"line_edges={self.num_line_edges}, levels={self.num_levels})"
+        )
+
+
+FIELDS = tuple(name for name in LineDAG.__dataclass_fields__ if name != "_cache")
+
+
+def _offsets(sizes: list[int]) -> list[int]:
+    total, offsets = 0, [0]
+    for size in sizes:
+        total += size
+        offsets.append(total)
+    return offsets
+
+
+def _join_ptr(ptrs: list[Tensor]) -> Tensor:
+    return torch.cat([ptr[:-1] for ptr in ptrs] + [ptrs[-1][-1:]])

@@ -1,0 +1,139 @@
+"""The PyG transform that gives ``data`` its line DAG, and the ``Data`` that batches with it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Batch, Data
+from torch_geometric.transforms import BaseTransform
+from torch_geometric.utils import is_undirected
+
+from plstm_graph.errors import FeatureError, GraphError
+from plstm_graph.graph.linedag import LineDAG
+from plstm_graph.graph.orientation import node_order
+
+_TENSORS = ("edge_index", "edge_id", "line_index", "multitree", "level")
+
+
+class ToLineDAG(BaseTransform):
+    """Orient the edges of a graph and attach its :class:`LineDAG` as ``data.dag``.
+
+    Works on a single ``Data``, whose result the stock ``DataLoader`` batches (``batch.dag`` is one ``LineDAG``), and
+    on a whole ``Batch`` at once, which is the fastest way and draws a new random orientation for every batch.
+
+    Directed graphs (some edge lacks its reverse) keep their directions, whatever ``order`` says; undirected graphs
+    (every edge is listed in both directions) are oriented from lower to higher rank.
+
+    Args:
+        order: ``"canonical"`` (invariant to the numbering of the nodes), ``"center"`` (outwards from the centre of
+            the graph), ``"index"`` (numbering of the nodes, as in the paper), ``"random"`` (new at every call),
+            ``"directed"`` (edges are always taken as directed), a callable ``data -> [N]``, or the name of a node
+            attribute that holds the ranks.
+
+    Raises:
+        FeatureError: ``x`` or ``edge_attr`` holds NaN, or has a wrong number of rows.
+        GraphError: the graph cannot be oriented; see :meth:`LineDAG.from_edge_index`.
+    """
+
+    def __init__(self, order: str | Callable[[Data], Tensor] = "canonical") -> None:
+        self.order = order
+
+    def forward(self, data: Data) -> Data:
+        if not isinstance(data, Data) or data.edge_index is None:
+            raise GraphError(f"ToLineDAG needs a torch_geometric Data with edge_index, got {type(data).__name__}")
+        _check_rows(data, "x", data.num_nodes, "node")
+        _check_rows(data, "edge_attr", data.edge_index.size(1), "edge")
+        rank = None
+        if self.order != "directed" and is_undirected(data.edge_index, num_nodes=data.num_nodes):
+            rank = node_order(self.order, data)
+        dag = LineDAG.from_edge_index(data.edge_index, data.num_nodes, rank, data.get("batch"))
+        if not isinstance(data, Batch):
+            object.__setattr__(data, "__class__", _with_dag(type(data)))  # Data would take it for a graph attribute
+        data.dag = dag
+        return data
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(order={self.order!r})"
+
+
+def _check_rows(data: Data, name: str, rows: int, kind: str) -> None:
+    value = data.get(name)
+    if value is None:
+        return
+    if value.size(0) != rows:
+        raise FeatureError(f"{name} has {value.size(0)} rows, but the graph has {rows} {kind}s")
+    if value.is_floating_point() and value.isnan().any():
+        row = int(value.isnan().reshape(rows, -1).any(dim=1).nonzero()[0])
+        node = row if kind == "node" else int(data.edge_index[0, row])
+        graph = f" of graph {int(data.batch[node])}" if data.get("batch") is not None else ""
+        raise FeatureError(f"{name}[{row}] ({kind} {row}{graph}) holds NaN: fill in or drop missing features first")
+
+
+class DAGMixin:
+    """Keeps a :class:`LineDAG` as plain tensors, so that PyG's collation joins it like everything else."""
+
+    @property
+    def dag(self) -> LineDAG:
+        """The line DAG of this graph or batch."""
+        store = self._store
+        view = self.__dict__.get("_dag_view")
+        if view is None or view.edge_index is not store["dag_edge_index"]:
+            view = LineDAG(
+                **{name: store[f"dag_{name}"] for name in _TENSORS},
+                num_nodes=self.num_nodes,
+                **{f"{name}_ptr": _pointer(size) for name, size in zip(_PTRS, store["dag_sizes"].T, strict=True)},
+            )
+            self.__dict__["_dag_view"] = view
+        return view
+
+    @dag.setter
+    def dag(self, dag: LineDAG) -> None:
+        for name in _TENSORS:
+            self._store[f"dag_{name}"] = getattr(dag, name)
+        self._store["dag_sizes"] = torch.stack([getattr(dag, f"{name}_ptr").diff() for name in _PTRS], dim=1)
+        self.__dict__["_dag_view"] = dag
+
+    def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        if key == "dag_edge_id":
+            return self._store["edge_index"].size(1)
+        if key == "dag_line_index":
+            return self._store["dag_level"].numel()
+        return super().__inc__(key, value, *args, **kwargs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__getstate__().items() if name != "_dag_view"}
+
+
+_PTRS = ("node", "edge", "column")
+
+
+def _pointer(sizes: Tensor) -> Tensor:
+    return torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
+
+
+class DAGData(DAGMixin, Data):
+    """A ``torch_geometric.data.Data`` with a line DAG."""
+
+
+@lru_cache(maxsize=None)
+def _with_dag(base: type[Data]) -> type[Data]:
+    if issubclass(base, DAGMixin):
+        return base
+    if base is Data:
+        return DAGData
+    return type(f"DAG{base.__name__}", (DAGMixin, base), {"__reduce__": _reduce, "_base": base})
+
+
+def _reduce(data: Any) -> tuple:
+    return _rebuild, (type(data)._base, copy.copy(data.__getstate__()))
+
+
+def _rebuild(base: type[Data], state: dict[str, Any]) -> Data:
+    data = _with_dag(base)()
+    data.__setstate__(state)
+    return data
