@@ -1,0 +1,57 @@
+"""Shapes, dtypes and devices of the operator's inputs, checked once for all engines."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from plstm_graph.errors import FeatureError
+from plstm_graph.graph.linedag import LineDAG
+
+DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+
+
+def check_gates(
+    source: Tensor, transition: Tensor, mark: Tensor, dag: LineDAG, line_mask: Tensor | None
+) -> Tensor:
+    """Check the gates and return the transitions with masked line edges set to zero.
+
+    Raises:
+        FeatureError: names the tensor, what it should be and what it is.
+    """
+    heads = source.size(1) if source.dim() == 2 else 1
+    _expect("source", source, (dag.num_edges, heads), "[E, H]", source, dag)
+    _expect("transition", transition, (dag.num_line_edges, heads), "[L, H]", source, dag)
+    _expect("mark", mark, (dag.num_edges, heads), "[E, H]", source, dag)
+    if line_mask is None:
+        return transition
+    if line_mask.dtype != torch.bool or tuple(line_mask.shape) != (dag.num_line_edges,):
+        raise FeatureError(
+            f"line_mask must be a bool tensor of shape [L] = [{dag.num_line_edges}], "
+            f"got {line_mask.dtype} {list(line_mask.shape)}"
+        )
+    return torch.where(line_mask.unsqueeze(-1), transition, 0)
+
+
+def check_nodes(query: Tensor, key: Tensor, value: Tensor, source: Tensor, dag: LineDAG) -> None:
+    """Check query, key and value against the gates.
+
+    Raises:
+        FeatureError: names the tensor, what it should be and what it is.
+    """
+    heads = source.size(1)
+    width = query.size(-1) if query.dim() else 0
+    _expect("query", query, (dag.num_nodes, heads, width), "[N, H, K]", source, dag)
+    _expect("key", key, (dag.num_nodes, heads, width), "[N, H, K]", source, dag)
+    _expect("value", value, (dag.num_nodes, heads, value.size(-1) if value.dim() else 0), "[N, H, V]", source, dag)
+
+
+def _expect(name: str, tensor: Tensor, shape: tuple[int, ...], letters: str, like: Tensor, dag: LineDAG) -> None:
+    if tuple(tensor.shape) != shape:
+        raise FeatureError(f"{name} must have shape {letters} = {list(shape)}, got {list(tensor.shape)}")
+    if tensor.dtype not in DTYPES:
+        raise FeatureError(f"{name} must be a floating-point tensor, got {tensor.dtype}: use {name}.float()")
+    if tensor.dtype != like.dtype:
+        raise FeatureError(f"{name} has dtype {tensor.dtype}, source has {like.dtype}: convert them to one dtype")
+    if tensor.device != dag.device:
+        raise FeatureError(f"{name} is on {tensor.device}, the line DAG on {dag.device}: move one of them with .to()")

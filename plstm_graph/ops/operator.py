@@ -1,0 +1,125 @@
+"""The public operator: checks its inputs, picks an engine, keeps the caller's dtype."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from plstm_graph.errors import EngineError
+from plstm_graph.graph.linedag import LineDAG
+from plstm_graph.ops import fused, parallel, reference, wavefront
+from plstm_graph.ops.check import check_gates, check_nodes
+
+Engine = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, LineDAG, bool], Tensor]
+
+ENGINES: dict[str, Engine] = {
+    "reference": reference.run,
+    "wavefront": wavefront.run,
+    "parallel": parallel.run,
+    "fused": fused.run,
+}
+"""Engines by name. Each takes checked float32 or float64 tensors ``query, key [N, H, K]``, ``value [N, H, V]``,
+``source [E, H]``, ``transition [L, H]``, ``mark [E, H]``, the :class:`LineDAG` and ``reverse``; returns ``[N, H, V]``."""
+
+
+def plstm(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    source: Tensor,
+    transition: Tensor,
+    mark: Tensor,
+    dag: LineDAG,
+    *,
+    line_mask: Tensor | None = None,
+    reverse: bool = False,
+    engine: str = "auto",
+) -> Tensor:
+    r"""Source-Transition-Mark recurrence on the line graph of a DAG, differentiable in all six tensors.
+
+    .. math::
+        C_e = \sum_{e' \to e} T_{e'e} C_{e'} + S_e \, k_{tail(e)} v_{tail(e)}^T, \qquad
+        h_n = q_n^T \sum_{e \in in(n)} M_e C_e
+
+    Equations (5) and (6) of arXiv 2506.11997 without the direct term. Nothing is scaled or normalised.
+
+    Args:
+        query: ``[N, H, K]``.
+        key: ``[N, H, K]``.
+        value: ``[N, H, V]``.
+        source: ``[E, H]``, in the order of ``dag.edge_index``.
+        transition: ``[L, H]``, in the order of ``dag.line_index``.
+        mark: ``[E, H]``.
+        dag: the DAG, or a batch of DAGs.
+        line_mask: ``[L]`` bool, line edges to keep; D-mode passes ``dag.multitree``.
+        reverse: run on the reversed DAG; tails and heads change roles for all gates.
+        engine: ``"reference"``, ``"wavefront"``, ``"parallel"``, ``"fused"``, ``"chunkwise"``, or ``"auto"``, whose
+            choice :func:`explain_engine` explains. All give the same values up to rounding; ``"wavefront"`` and
+            ``"parallel"`` and ``"reference"`` are twice differentiable.
+
+    Returns:
+        ``[N, H, V]`` in the dtype of the inputs; bfloat16 and float16 are accumulated in float32.
+
+    Raises:
+        FeatureError: a tensor has a wrong shape, dtype or device.
+        EngineError: the engine does not exist or cannot serve this call.
+    """
+    transition = check_gates(source, transition, mark, dag, line_mask)
+    check_nodes(query, key, value, source, dag)
+    if engine == "auto":
+        engine = _choose(dag, query.device, query.size(-1)).engine
+    elif engine not in ENGINES:
+        near = difflib.get_close_matches(str(engine), ["auto", *ENGINES], n=1)
+        raise EngineError(
+            f"engine={engine!r} does not exist; choose from auto, {', '.join(ENGINES)}"
+            + (f"; did you mean {near[0]!r}?" if near else "")
+        )
+    tensors = (query, key, value, source, transition, mark)
+    if value.dtype in (torch.bfloat16, torch.float16):
+        return ENGINES[engine](*(t.float() for t in tensors), dag, reverse).to(value.dtype)
+    return ENGINES[engine](*tensors, dag, reverse)
+
+
+class EngineChoice(NamedTuple):
+    """An engine and the reason for it."""
+
+    engine: str
+    reason: str
+
+
+def explain_engine(dag: LineDAG, *, key_dim: int = 24, device: torch.device | str | None = None) -> EngineChoice:
+    """Say which engine ``engine="auto"`` takes for a DAG or batch, and why.
+
+    Args:
+        dag: the DAG or batch.
+        key_dim: key width K per head.
+        device: where it would run; the device of ``dag`` if ``None``.
+
+    Returns:
+        The engine's name and the reason, in words.
+    """
+    return _choose(dag, torch.device(device) if device is not None else dag.device, key_dim)
+
+
+def _choose(dag: LineDAG, device: torch.device, key_dim: int) -> EngineChoice:
+    if device.type == "cpu":
+        return EngineChoice("fused", "compiled for the CPU, and linear in edges: fastest at every size on this device")
+    mean_edges = dag.num_edges / max(1, dag.num_graphs)
+    if device.type == "cuda" and _has_triton():
+        if dag.num_graphs * 4 < dag.num_levels:
+            return EngineChoice("chunkwise", f"{dag.num_levels} levels against {dag.num_graphs} graphs: depth dominates")
+        return EngineChoice("fused", "one Triton program per graph and head keeps the states on chip")
+    if mean_edges <= 8 * key_dim and dag.num_graphs > 1:
+        return EngineChoice("parallel", f"{mean_edges:.0f} edges per graph are few enough for dense gating matrices")
+    if dag.num_levels > 1000:
+        return EngineChoice("chunkwise", f"{dag.num_levels} levels are too many for a step per level")
+    return EngineChoice("wavefront", f"{dag.num_levels} levels, one step each, on a device without a fused engine")
+
+
+def _has_triton() -> bool:
+    return find_spec("triton") is not None
