@@ -1,0 +1,178 @@
+"""What all baselines share: encoders, a stack of message-passing layers, readout and head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn import BatchNorm, JumpingKnowledge
+from torch_geometric.nn.resolver import aggregation_resolver
+from torch_geometric.utils import scatter
+
+from plstm_graph.errors import ConfigError
+
+State = Tensor | None
+LayerFactory = Callable[[], nn.Module]
+"""Makes a layer with ``forward(x [N, d], state, edge_index [2, E], edge [E, d] | None, batch [N]) -> (x, state)``."""
+
+
+class GraphNet(nn.Module):
+    """Message passing between an encoder and a head, on PyTorch Geometric's own layers.
+
+    Args:
+        layer: makes one layer; called ``num_layers`` times, once if ``share_layers``.
+        encode_node: node encoder, ``[N, F] -> [N, hidden_channels]``.
+        encode_edge: makes an edge encoder, ``[E, D] -> [E, hidden_channels]``, one per layer; ``None`` leaves edge
+            features out.
+        hidden_channels: width d.
+        out_channels: number of outputs T.
+        num_layers: number of layers.
+        pooling: any aggregation of PyG by name (``"mean"``, ``"sum"``, ``"max"``, ...).
+        level: ``"graph"`` gives ``[G, T]``, ``"node"`` gives ``[N, T]``.
+        norm: ``"batch"``, ``"layer"`` or ``"none"``, after every layer.
+        dropout: probability, after every layer.
+        residual: add the input of a layer to its output.
+        jumping: what the head reads: ``"last"`` layer, ``"sum"`` or ``"cat"`` of all layers and the encoder; ``"cat"``
+            before a linear head is a readout per layer.
+        virtual_node: one extra node per graph that hears from and speaks to all nodes between layers.
+        head_layers: linear layers of the head.
+        plain: the layers bring their own activation, norm, dropout and residual connection.
+        share_layers: use one layer ``num_layers`` times.
+    """
+
+    def __init__(
+        self,
+        layer: LayerFactory,
+        encode_node: nn.Module,
+        encode_edge: LayerFactory | None,
+        hidden_channels: int,
+        out_channels: int,
+        num_layers: int,
+        *,
+        pooling: str = "mean",
+        level: str = "graph",
+        norm: str = "batch",
+        dropout: float = 0.0,
+        residual: bool = True,
+        jumping: str = "last",
+        virtual_node: bool = False,
+        head_layers: int = 1,
+        plain: bool = False,
+        share_layers: bool = False,
+    ) -> None:
+        super().__init__()
+        choose("jumping", jumping, ("last", "sum", "cat"))
+        choose("level", level, ("graph", "node"))
+        self.dropout, self.residual, self.jumping, self.level, self.plain = dropout, residual, jumping, level, plain
+        distinct = 1 if share_layers else num_layers
+        self.num_layers = num_layers
+        self.encode_node = encode_node
+        self.encode_edge = nn.ModuleList(encode_edge() for _ in range(distinct)) if encode_edge is not None else None
+        self.layers = nn.ModuleList(layer() for _ in range(distinct))
+        self.norms = nn.ModuleList(make_norm("none" if plain else norm, hidden_channels) for _ in range(num_layers))
+        self.virtual_node = VirtualNode(hidden_channels, num_layers, dropout, residual) if virtual_node else None
+        self.join = JumpingKnowledge("cat") if jumping == "cat" else None
+        width = hidden_channels * (num_layers + 1 if jumping == "cat" else 1)
+        self.pool = aggregation_resolver(pooling) if level == "graph" else None
+        self.head = make_head(width, hidden_channels, out_channels, head_layers)
+
+    def forward(self, data) -> Tensor:  # noqa: ANN001 - a PyG Data or Batch
+        """Shapes: ``data.x [N, F]``, ``data.edge_index [2, E]``, ``data.edge_attr [E, D]`` -> ``[G, T]``."""
+        x = self.encode_node(data.x)
+        batch, num_graphs = data.batch, data.num_graphs
+        if batch is None:
+            batch, num_graphs = x.new_zeros(x.size(0), dtype=torch.long), 1
+        seen, state = [x], None
+        virtual = self.virtual_node.start(num_graphs) if self.virtual_node is not None else None
+        for i in range(self.num_layers):
+            if virtual is not None:
+                x = x + virtual[batch]
+            before = x
+            x, state = self._layer(i, x, state, data, batch)
+            if virtual is not None and i + 1 < self.num_layers:
+                virtual = self.virtual_node(i, before, virtual, batch)
+            seen.append(x)
+        return self.head(self._read(seen, batch, num_graphs))
+
+    def _layer(self, i: int, x: Tensor, state: State, data, batch: Tensor) -> tuple[Tensor, State]:  # noqa: ANN001
+        k = i % len(self.layers)
+        edge = self.encode_edge[k](data.edge_attr) if self.encode_edge is not None else None
+        out, state = self.layers[k](x, state, data.edge_index, edge, batch)
+        if self.plain:
+            return out, state
+        out = self.norms[i](out)
+        if i + 1 < self.num_layers:
+            out = out.relu()
+        out = nn.functional.dropout(out, self.dropout, self.training)
+        return (out + x if self.residual else out), state
+
+    def _read(self, seen: list[Tensor], batch: Tensor, num_graphs: int) -> Tensor:
+        if self.jumping == "cat":
+            x = self.join(seen)
+        else:
+            x = torch.stack(seen).sum(0) if self.jumping == "sum" else seen[-1]
+        return self.pool(x, batch, dim_size=num_graphs) if self.pool is not None else x
+
+
+class VirtualNode(nn.Module):
+    """A node per graph that is added to all nodes before a layer and updated from their sum after it.
+
+    Source: the virtual node of the Open Graph Benchmark's GIN, arXiv 2005.00687.
+    """
+
+    def __init__(self, width: int, num_layers: int, dropout: float, residual: bool) -> None:
+        super().__init__()
+        self.dropout, self.residual = dropout, residual
+        self.initial = nn.Parameter(torch.zeros(1, width))
+        self.update = nn.ModuleList(
+            nn.Sequential(mlp(width), make_norm("batch", width), nn.ReLU()) for _ in range(num_layers - 1)
+        )
+
+    def start(self, num_graphs: int) -> Tensor:
+        """First state ``[G, d]``."""
+        return self.initial.expand(num_graphs, -1)
+
+    def forward(self, i: int, x: Tensor, virtual: Tensor, batch: Tensor) -> Tensor:
+        """``x [N, d]``, ``virtual [G, d]`` -> ``[G, d]`` after layer ``i``."""
+        total = scatter(x, batch, dim_size=virtual.size(0), reduce="sum") + virtual
+        out = nn.functional.dropout(self.update[i](total), self.dropout, self.training)
+        return virtual + out if self.residual else out
+
+
+def mlp(width: int) -> nn.Sequential:
+    """Two linear maps d → 2d → d with batch norm and ReLU between, as in GIN."""
+    return nn.Sequential(
+        nn.Linear(width, 2 * width), make_norm("batch", 2 * width), nn.ReLU(), nn.Linear(2 * width, width)
+    )
+
+
+def make_norm(name: str, width: int) -> nn.Module:
+    """Normalisation over nodes (``"batch"``), over channels (``"layer"``) or none.
+
+    Raises:
+        ConfigError: another name.
+    """
+    choose("norm", name, ("batch", "layer", "none"))
+    if name == "batch":
+        return BatchNorm(width, allow_single_element=True)  # a batch may hold one graph, or one node
+    return nn.LayerNorm(width) if name == "layer" else nn.Identity()
+
+
+def make_head(in_channels: int, width: int, out_channels: int, num_layers: int) -> nn.Sequential:
+    """``num_layers`` linear maps with ReLU between, ``in_channels → width → … → out_channels``."""
+    sizes = [in_channels, *[width] * (num_layers - 1), out_channels]
+    steps: list[nn.Module] = []
+    for a, b in zip(sizes, sizes[1:], strict=False):
+        steps += [nn.Linear(a, b), nn.ReLU()]
+    return nn.Sequential(*steps[:-1])
+
+
+def choose(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    """Check an option.
+
+    Raises:
+        ConfigError: ``value`` is not one of ``allowed``.
+    """
+    if value not in allowed:
+        raise ConfigError(f"{name}={value!r} does not exist; choose from {', '.join(allowed)}")

@@ -1,0 +1,113 @@
+"""A residual block around the pLSTM layer, as in a Transformer."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn import GINEConv
+
+from plstm_graph.errors import ConfigError
+from plstm_graph.graph.linedag import LineDAG
+from plstm_graph.nn.conv import PLSTMConv, one_of
+
+NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm, "batch": nn.BatchNorm1d, "none": lambda channels: nn.Identity()}
+
+
+class PLSTMBlock(nn.Module):
+    """``x + conv(norm(x))``, then ``x + mlp(norm(x))``.
+
+    Args:
+        channels: width of the node features.
+        edge_dim: size of the edge features, or ``None``.
+        mlp_ratio: hidden width of the MLP over ``channels``; 0 leaves the MLP out.
+        dropout: dropout probability behind the layer and inside the MLP.
+        drop_path: probability, per graph, of skipping a residual branch in training (stochastic depth).
+        block_norm: ``"layer"``, ``"rms"``, ``"batch"`` or ``"none"``.
+        local: add a GINE branch beside the pLSTM layer, which hears the neighbours in both directions.
+        conv: further arguments of :class:`PLSTMConv`: ``heads``, ``mode``, ``direction``, ``key_dim``, ``norm``,
+            ``engine`` and the gate values at the start.
+
+    Shapes:
+        - **input:** ``[N, channels]``, a :class:`~plstm_graph.LineDAG`, edge features ``[C, edge_dim]`` (optional).
+        - **output:** ``[N, channels]``.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        edge_dim: int | None = None,
+        *,
+        mlp_ratio: float = 2.0,
+        dropout: float = 0.0,
+        drop_path: float = 0.0,
+        block_norm: str = "layer",
+        local: bool = False,
+        **conv: object,
+    ) -> None:
+        super().__init__()
+        one_of("block_norm", block_norm, NORMS)
+        self.conv_norm = NORMS[block_norm](channels)
+        self.conv = PLSTMConv(channels, channels, edge_dim=edge_dim, **conv)
+        self.local = _local_conv(channels, edge_dim) if local else None
+        self.dropout = nn.Dropout(dropout)
+        self.drop_path = DropPath(drop_path)
+        hidden = round(mlp_ratio * channels)
+        self.mlp_norm = NORMS[block_norm](channels) if hidden else None
+        self.mlp = (
+            nn.Sequential(
+                nn.Linear(channels, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, channels), nn.Dropout(dropout)
+            )
+            if hidden
+            else None
+        )
+
+    def forward(self, x: Tensor, dag: LineDAG, edge_attr: Tensor | None = None) -> Tensor:
+        normed = self.conv_norm(x)
+        heard = self.conv(normed, dag, edge_attr)
+        if self.local is not None:
+            heard = heard + self._hear_neighbors(normed, dag, edge_attr)
+        x = x + self.drop_path(self.dropout(heard), dag)
+        if self.mlp is not None:
+            x = x + self.drop_path(self.mlp(self.mlp_norm(x)), dag)
+        return x
+
+    def _hear_neighbors(self, x: Tensor, dag: LineDAG, edge_attr: Tensor | None) -> Tensor:
+        both = dag.cached("both_ways", lambda: torch.cat([dag.edge_index, dag.edge_index.flip(0)], dim=1))
+        if edge_attr is None:
+            return self.local(x, both, edge_attr=x.new_zeros(1, x.size(1)).expand(both.size(1), -1))
+        edge_id = dag.cached("both_ways_id", lambda: dag.edge_id.repeat(2))
+        return self.local(x, both, edge_attr=edge_attr[edge_id])
+
+
+def _local_conv(channels: int, edge_dim: int | None) -> GINEConv:
+    hidden = nn.Sequential(
+        nn.Linear(channels, channels), nn.BatchNorm1d(channels), nn.ReLU(), nn.Linear(channels, channels)
+    )
+    return GINEConv(hidden, train_eps=True, edge_dim=edge_dim or channels)
+
+
+class DropPath(nn.Module):
+    """Zero a residual branch for whole graphs at random, and scale up the others, in training.
+
+    Args:
+        probability: of dropping a graph's branch.
+    """
+
+    def __init__(self, probability: float = 0.0) -> None:
+        super().__init__()
+        if not 0 <= probability < 1:
+            raise ConfigError(f"drop_path must be in [0, 1), got {probability}")
+        self.probability = probability
+
+    def forward(self, x: Tensor, dag: LineDAG) -> Tensor:
+        if not self.training or self.probability == 0:
+            return x
+        keep = x.new_empty(dag.num_graphs, 1).bernoulli_(1 - self.probability) / (1 - self.probability)
+        return x * keep[graph_of_node(dag)]
+
+
+def graph_of_node(dag: LineDAG) -> Tensor:
+    """Graph of every node: int64 ``[N]``."""
+    return dag.cached(
+        "graph_of_node", lambda: torch.repeat_interleave(dag.node_ptr.diff(), output_size=dag.num_nodes)
+    )

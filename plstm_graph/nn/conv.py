@@ -1,0 +1,228 @@
+"""The pLSTM layer for PyTorch Geometric."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch_geometric.nn import MessagePassing
+
+from plstm_graph.errors import ConfigError, FeatureError
+from plstm_graph.graph.linedag import LineDAG
+from plstm_graph.nn.gates import GateMaps, Gates
+from plstm_graph.ops import ENGINES, plstm
+
+DIRECTIONS = {"forward": (False,), "backward": (True,), "both": (False, True)}
+
+
+class PLSTMConv(MessagePassing):
+    r"""Linear Source-Transition-Mark network on the edges of a DAG, from `"pLSTM: parallelizable Linear Source
+    Transition Mark networks" <https://arxiv.org/abs/2506.11997>`_.
+
+    Every edge carries a matrix-valued cell state per head,
+
+    .. math::
+        C_e = \sum_{e' \to e} T_{e'e} C_{e'} + S_e \, k_{tail(e)} v_{tail(e)}^T, \qquad
+        h_n = q_n^T \Big( \sum_{e \in in(n)} M_e C_e + D_n \, k_n v_n^T \Big),
+
+    with queries scaled by :math:`1/\sqrt{K}`; heads are normalised (RMSNorm) and mixed by a linear map. A node hears
+    all its ancestors, in one layer.
+
+    Args:
+        in_channels: size of each node feature vector.
+        out_channels: size of each output vector; a multiple of ``heads``.
+        heads: number of heads H.
+        mode: ``"P"``, directed propagation: all line edges, sums of transitions bounded by one. ``"D"``, diffusive
+            distribution: line edges pruned to a multitree, each transition bounded by one.
+        direction: ``"forward"`` along the DAG, ``"backward"`` against it, or ``"both"``: each direction has gates and
+            a norm of its own, queries, keys and values are shared, and the results are concatenated before the
+            output map.
+        edge_dim: size of each edge feature vector, which enters all edge gates; ``None`` without edge features.
+        key_dim: key width K per head; ``out_channels / heads`` by default.
+        norm: bound of P-mode: ``"l1"`` over outgoing line edges as in equation (9), ``"linf"`` over incoming ones.
+        engine: engine of :func:`plstm_graph.ops.plstm`.
+        source_bias: source gate bias at the start.
+        mark_bias: mark gate bias at the start.
+        direct_bias: direct gate bias at the start.
+        transition_bias: transition bias at the start, inside the scaling.
+        transition_scale: transitions are ``tanh(transition_scale * (W x + transition_bias))``.
+        gate_std: standard deviation of the gate weights at the start.
+        eps: epsilon of the RMSNorm of the heads.
+
+    Shapes:
+        - **input:** node features ``[N, in_channels]``, a :class:`~plstm_graph.LineDAG`, edge features
+          ``[C, edge_dim]`` in the rows of the original ``edge_index`` (optional).
+        - **output:** node features ``[N, out_channels]``.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        heads: int = 4,
+        mode: str = "P",
+        direction: str = "forward",
+        edge_dim: int | None = None,
+        key_dim: int | None = None,
+        norm: str = "l1",
+        engine: str = "auto",
+        *,
+        source_bias: float = -4.0,
+        mark_bias: float = -4.0,
+        direct_bias: float = -6.0,
+        transition_bias: float = 1.0,
+        transition_scale: float = 5.0,
+        gate_std: float = 0.02,
+        eps: float = 1e-5,
+    ) -> None:
+        super().__init__(aggr="add", node_dim=0)
+        one_of("mode", mode, ("P", "D"))
+        one_of("direction", direction, DIRECTIONS)
+        one_of("norm", norm, ("l1", "linf"))
+        one_of("engine", engine, ("auto", *ENGINES))
+        for name, size in (("in_channels", in_channels), ("out_channels", out_channels), ("heads", heads)):
+            if size < 1:
+                raise ConfigError(f"{name} must be at least 1, got {size}")
+        if out_channels % heads:
+            raise ConfigError(f"out_channels={out_channels} is not a multiple of heads={heads}: change one of them")
+        self.in_channels, self.out_channels, self.heads = in_channels, out_channels, heads
+        self.mode, self.direction, self.edge_dim, self.norm, self.engine = mode, direction, edge_dim, norm, engine
+        self.value_dim = out_channels // heads
+        self.key_dim = key_dim or self.value_dim
+        self.eps = eps
+
+        passes = DIRECTIONS[direction]
+        self.project = nn.Linear(in_channels, heads * (2 * self.key_dim + self.value_dim))
+        self.gate_maps = nn.ModuleList(
+            GateMaps(
+                in_channels,
+                heads,
+                edge_dim,
+                mode,
+                norm,
+                source_bias=source_bias,
+                mark_bias=mark_bias,
+                direct_bias=direct_bias,
+                transition_bias=transition_bias,
+                transition_scale=transition_scale,
+                gate_std=gate_std,
+            )
+            for _ in passes
+        )
+        self.head_scale = nn.Parameter(torch.ones(len(passes), heads, self.value_dim))
+        self.mix = nn.Linear(len(passes) * out_channels, out_channels)
+
+    def reset_parameters(self) -> None:
+        """Draw all weights anew."""
+        self.project.reset_parameters()
+        for maps in self.gate_maps:
+            maps.reset_parameters()
+        nn.init.ones_(self.head_scale)
+        self.mix.reset_parameters()
+
+    def forward(self, x: Tensor, dag: LineDAG | Sequence[LineDAG], edge_attr: Tensor | None = None) -> Tensor:
+        """Run the layer.
+
+        Args:
+            x: ``[N, in_channels]``.
+            dag: the line DAG of the batch; a list of line DAGs, as PyG collates an attribute it does not know, is
+                joined first.
+            edge_attr: ``[C, edge_dim]`` in the rows of the original ``edge_index``.
+
+        Returns:
+            ``[N, out_channels]``.
+
+        Raises:
+            FeatureError: a wrong number of rows or channels, or edge features missing or unexpected.
+        """
+        dag = self._check(x, dag, edge_attr)
+        query, key, value = self._query_key_value(x)
+        edge = None if edge_attr is None else edge_attr[dag.edge_id]
+        heads = []
+        for maps, scale, reverse in zip(self.gate_maps, self.head_scale, DIRECTIONS[self.direction], strict=True):
+            gates = maps(x, dag, edge, reverse)
+            heard = self.message_and_aggregate(dag, query, key, value, gates, reverse)
+            heads.append(F.rms_norm(heard, heard.shape[-1:], eps=self.eps) * scale)
+        return self.mix(torch.cat(heads, dim=1).flatten(1))
+
+    def message_and_aggregate(
+        self, dag: LineDAG, query: Tensor, key: Tensor, value: Tensor, gates: Gates, reverse: bool
+    ) -> Tensor:
+        """The operator with its direct term: ``[N, H, V]``."""
+        heard = plstm(
+            query,
+            key,
+            value,
+            gates.source.to(value.dtype),
+            gates.transition.to(value.dtype),
+            gates.mark.to(value.dtype),
+            dag,
+            line_mask=dag.multitree if self.mode == "D" else None,
+            reverse=reverse,
+            engine=self.engine,
+        )
+        own = (query * key).sum(-1, keepdim=True) * gates.direct.unsqueeze(-1)
+        return heard + own * value
+
+    def gates(self, x: Tensor, dag: LineDAG, edge_attr: Tensor | None = None, reverse: bool | None = None) -> Gates:
+        """Gate values of one direction, for inspection; in D-mode the transitions of pruned line edges are zero.
+
+        Args:
+            x: ``[N, in_channels]``.
+            dag: the line DAG.
+            edge_attr: ``[C, edge_dim]``.
+            reverse: which direction of a layer with ``direction="both"``; the layer's own by default.
+        """
+        dag = self._check(x, dag, edge_attr)
+        passes = DIRECTIONS[self.direction]
+        reverse = passes[0] if reverse is None else reverse
+        if reverse not in passes:
+            raise ConfigError(f"reverse={reverse} is not a direction of a layer with direction={self.direction!r}")
+        edge = None if edge_attr is None else edge_attr[dag.edge_id]
+        gates = self.gate_maps[passes.index(reverse)](x, dag, edge, reverse)
+        if self.mode == "D":
+            gates = gates._replace(transition=gates.transition * dag.multitree.unsqueeze(-1))
+        return gates
+
+    def _query_key_value(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        widths = [self.heads * self.key_dim] * 2 + [self.heads * self.value_dim]
+        query, key, value = (part.unflatten(-1, (self.heads, -1)) for part in self.project(x).split(widths, dim=-1))
+        return query * self.key_dim**-0.5, key, value
+
+    def _check(self, x: Tensor, dag: LineDAG | Sequence[LineDAG], edge_attr: Tensor | None) -> LineDAG:
+        if isinstance(dag, (list, tuple)):
+            dag = LineDAG.cat(dag)
+        if not isinstance(dag, LineDAG):
+            raise FeatureError(f"dag must be a LineDAG, got {type(dag).__name__}: apply ToLineDAG to the data first")
+        if x.dim() != 2 or x.size(0) != dag.num_nodes or x.size(1) != self.in_channels:
+            raise FeatureError(
+                f"x must have shape [N, in_channels] = [{dag.num_nodes}, {self.in_channels}], got {list(x.shape)}"
+            )
+        if (edge_attr is None) != (self.edge_dim is None):
+            raise FeatureError(
+                f"the layer has edge_dim={self.edge_dim}, but edge_attr is "
+                f"{'missing' if edge_attr is None else 'given'}: construct the layer with the size of edge_attr"
+            )
+        if edge_attr is not None and tuple(edge_attr.shape) != (dag.num_columns, self.edge_dim):
+            raise FeatureError(
+                f"edge_attr must have shape [columns of edge_index, edge_dim] = [{dag.num_columns}, {self.edge_dim}], "
+                f"got {list(edge_attr.shape)}"
+            )
+        return dag
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.in_channels}, {self.out_channels}, heads={self.heads}, "
+            f"mode={self.mode!r}, direction={self.direction!r})"
+        )
+
+
+def one_of(name: str, value: object, choices: Sequence[str] | dict) -> None:
+    """Raise a ConfigError unless ``value`` is among ``choices``, with the nearest one named."""
+    if value not in choices:
+        near = difflib.get_close_matches(str(value), list(choices), n=1, cutoff=0.4)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(f"{name}={value!r} does not exist; choose from {', '.join(map(repr, choices))}{hint}")

@@ -1,0 +1,128 @@
+"""From raw node and edge features to vectors: OGB's atoms and bonds, categories, numbers, degrees, depths."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from plstm_graph.errors import ConfigError, FeatureError
+from plstm_graph.graph.linedag import LineDAG
+
+ATOM_FEATURE_SIZES = (119, 5, 12, 12, 10, 6, 6, 2, 2)
+"""Number of values of OGB's nine atom features."""
+
+BOND_FEATURE_SIZES = (5, 6, 2)
+"""Number of values of OGB's three bond features."""
+
+
+class CategoryEncoder(nn.Module):
+    """Sum of one embedding per categorical feature: int64 ``[N, F]`` → ``[N, channels]``.
+
+    Args:
+        sizes: number of values of each of the F features.
+        channels: width of the embeddings.
+    """
+
+    def __init__(self, sizes: Sequence[int], channels: int) -> None:
+        super().__init__()
+        self.sizes = tuple(sizes)
+        self.table = nn.Parameter(torch.empty(sum(self.sizes), channels))
+        first = torch.tensor([0, *self.sizes[:-1]]).cumsum(0)
+        self.register_buffer("first", first, persistent=False)
+        self.register_buffer("size", torch.tensor(self.sizes), persistent=False)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Xavier-uniform per feature, as OGB's encoders."""
+        for rows in self.table.data.split(self.sizes):
+            nn.init.xavier_uniform_(rows)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dim() == 1:
+            x = x.unsqueeze(-1)
+        if x.is_floating_point() or x.size(1) != len(self.sizes):
+            raise FeatureError(
+                f"categorical features must be an integer tensor of shape [rows, {len(self.sizes)}], "
+                f"got {x.dtype} {list(x.shape)}"
+            )
+        return F.embedding_bag(x + self.first, self.table, mode="sum")
+
+
+class AtomEncoder(CategoryEncoder):
+    """OGB's nine atom features → ``[N, channels]``."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(ATOM_FEATURE_SIZES, channels)
+
+
+class BondEncoder(CategoryEncoder):
+    """OGB's three bond features → ``[C, channels]``."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(BOND_FEATURE_SIZES, channels)
+
+
+class SinusoidalEncoding(nn.Module):
+    """Sines and cosines of a count, as for positions in a Transformer: ``[N]`` → ``[N, channels]``.
+
+    Args:
+        channels: width of the encoding.
+        longest: wavelength of the slowest channel is ``2 pi`` times this.
+    """
+
+    def __init__(self, channels: int, longest: float = 10000.0) -> None:
+        super().__init__()
+        self.channels = channels
+        rate = torch.exp(torch.arange(0, channels, 2) * (-math.log(longest) / channels))
+        self.register_buffer("rate", rate, persistent=False)
+
+    def forward(self, count: Tensor) -> Tensor:
+        angle = count.to(self.rate.dtype).unsqueeze(-1) * self.rate
+        return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(-2)[..., : self.channels]
+
+
+def make_encoder(kind: str | None, in_channels: int | Sequence[int] | None, channels: int, what: str) -> nn.Module | None:
+    """Encoder of node or edge features by name.
+
+    Args:
+        kind: ``"atom"``, ``"bond"``, ``"linear"`` (numbers ``[N, in_channels]``), ``"embedding"`` (categories;
+            ``in_channels`` is their number, or one number per feature column), or ``None``.
+        in_channels: see ``kind``.
+        channels: output width.
+        what: "node" or "edge", for messages.
+
+    Raises:
+        ConfigError: the name does not exist, or ``in_channels`` is missing.
+    """
+    if kind is None:
+        return None
+    if kind == "atom":
+        return AtomEncoder(channels)
+    if kind == "bond":
+        return BondEncoder(channels)
+    if kind in ("linear", "embedding") and in_channels is None:
+        raise ConfigError(f"{what}_encoder={kind!r} needs the size of the {what} features")
+    if kind == "linear":
+        return nn.Linear(in_channels, channels)
+    if kind == "embedding":
+        return CategoryEncoder([in_channels] if isinstance(in_channels, int) else in_channels, channels)
+    raise ConfigError(f"{what}_encoder={kind!r} does not exist; choose from 'atom', 'bond', 'linear', 'embedding', None")
+
+
+def node_degree(dag: LineDAG) -> Tensor:
+    """Number of DAG edges at every node, either way: int64 ``[N]``."""
+    return dag.cached("degree", lambda: torch.bincount(dag.edge_index.flatten(), minlength=dag.num_nodes))
+
+
+def node_depth(dag: LineDAG) -> Tensor:
+    """Number of edges on the longest path that ends in every node: int64 ``[N]``."""
+
+    def make() -> Tensor:
+        depth = torch.zeros(dag.num_nodes, dtype=torch.int64, device=dag.device)
+        return depth.scatter_reduce(0, dag.edge_index[1], dag.level + 1, "amax")
+
+    return dag.cached("depth", make)

@@ -1,0 +1,89 @@
+"""Source, Transition, Mark and Direct gates of one direction, from node and edge features."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from plstm_graph.graph.linedag import LineDAG
+
+
+class Gates(NamedTuple):
+    """Gate values: source and mark ``[E, H]``, transition ``[L, H]``, direct ``[N, H]``."""
+
+    source: Tensor
+    transition: Tensor
+    mark: Tensor
+    direct: Tensor
+
+
+class GateMaps(nn.Module):
+    """Linear maps to the four gates, split by where their inputs live, gathered and added.
+
+    A gate of an edge hears one node and the edge; a transition hears the node that its two edges share, and both
+    edges. No ``[L, 3 d]`` tensor is built.
+
+    Args:
+        in_channels: node feature width.
+        heads: number of heads H.
+        edge_dim: edge feature width, or ``None``.
+        mode: ``"P"`` or ``"D"``.
+        norm: for P-mode, ``"l1"`` bounds the sums over outgoing line edges by one (equation 9), ``"linf"`` those over
+            incoming ones.
+        source_bias, mark_bias, direct_bias, transition_bias: values of the gate biases at the start.
+        transition_scale: factor in front of the transition's tanh.
+        gate_std: standard deviation of the gate weights at the start.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        heads: int,
+        edge_dim: int | None,
+        mode: str,
+        norm: str,
+        source_bias: float,
+        mark_bias: float,
+        direct_bias: float,
+        transition_bias: float,
+        transition_scale: float,
+        gate_std: float,
+    ) -> None:
+        super().__init__()
+        self.heads, self.mode, self.norm = heads, mode, norm
+        self.transition_scale, self.gate_std = transition_scale, gate_std
+        self.biases = (source_bias, mark_bias, transition_bias, direct_bias)
+        self.node = nn.Linear(in_channels, 4 * heads)
+        self.edge = nn.Linear(edge_dim, 4 * heads, bias=False) if edge_dim else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Small normal weights, and the biases given at construction."""
+        nn.init.normal_(self.node.weight, std=self.gate_std)
+        with torch.no_grad():
+            self.node.bias.copy_(torch.tensor(self.biases).repeat_interleave(self.heads))
+        if self.edge is not None:
+            nn.init.normal_(self.edge.weight, std=self.gate_std)
+
+    def forward(self, x: Tensor, dag: LineDAG, edge: Tensor | None, reverse: bool) -> Gates:
+        """Gate values; ``x [N, in_channels]``, ``edge [E, edge_dim]`` in the order of ``dag.edge_index``."""
+        source, mark, transition, direct = self.node(x).split(self.heads, dim=-1)
+        tail, head = dag.edge_index.flip(0) if reverse else dag.edge_index
+        before, after = dag.line_index.flip(0) if reverse else dag.line_index
+        source, mark, passed = source[tail], mark[head], transition[head[before]]
+        if edge is not None:
+            edge_source, edge_mark, edge_before, edge_after = self.edge(edge).split(self.heads, dim=-1)
+            source, mark = source + edge_source, mark + edge_mark
+            passed = passed + edge_before[before] + edge_after[after]
+        passed = torch.tanh(self.transition_scale * passed)
+        if self.mode == "P":
+            passed = _bounded(passed, before if self.norm == "l1" else after, dag.num_edges)
+        return Gates(source.sigmoid(), passed, mark.sigmoid(), direct.sigmoid())
+
+
+def _bounded(transition: Tensor, group: Tensor, num_edges: int) -> Tensor:
+    """Scale transitions down where their absolute values add up to more than one over a group of line edges."""
+    total = transition.new_zeros(num_edges, transition.size(1)).index_add(0, group, transition.abs())
+    return transition / total.clamp(min=1)[group]

@@ -1,0 +1,209 @@
+"""The whole model: encoders, pLSTM blocks, readout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn.aggr import Aggregation
+from torch_geometric.nn.resolver import aggregation_resolver
+
+from plstm_graph.errors import ConfigError, FeatureError
+from plstm_graph.graph.linedag import LineDAG
+from plstm_graph.nn.block import NORMS, PLSTMBlock, graph_of_node
+from plstm_graph.nn.conv import DIRECTIONS, one_of
+from plstm_graph.nn.encoders import SinusoidalEncoding, make_encoder, node_degree, node_depth
+
+
+class PLSTM(nn.Module):
+    """pLSTM for graphs: encode nodes and edges, run blocks that alternate P and D, read out.
+
+    Args:
+        in_channels: number of node features; with ``node_encoder="embedding"``, number of categories (or one number
+            per column). Not needed for ``"atom"``.
+        out_channels: number of outputs T per graph, node or edge.
+        hidden_channels: width of all blocks.
+        num_layers: number of blocks.
+        heads: heads per layer.
+        key_dim: key width per head; ``hidden_channels / heads`` by default.
+        mode: ``"alternate"`` (P, D, P, D, ...), ``"P"`` or ``"D"``.
+        direction: ``"both"`` in every layer, ``"alternate"`` (all four pairings with P and D in four layers),
+            ``"forward"`` or ``"backward"``.
+        edge_dim: number of edge features, as ``in_channels``. Not needed for ``"bond"``.
+        node_encoder: ``"linear"``, ``"atom"`` or ``"embedding"``.
+        edge_encoder: ``"linear"``, ``"bond"``, ``"embedding"``, or ``None`` to leave edge features out.
+        degree_encoding: add a sinusoidal encoding of the node's degree.
+        depth_encoding: add a sinusoidal encoding of the node's depth in the DAG.
+        rwse_dim: size of ``data.rwse`` (random-walk structural encodings, for example from
+            ``torch_geometric.transforms.AddRandomWalkPE(k, attr_name="rwse")``), 0 for none.
+        virtual_node: join all nodes of a graph through a virtual node between blocks.
+        pooling: name of a PyG aggregator, such as ``"mean"``, ``"sum"`` or ``"max"``, or an aggregator.
+        readout: ``"last"`` pools the last block, ``"layers"`` pools the input and every block and adds up one linear
+            map of each.
+        level: ``"graph"``, ``"node"`` or ``"edge"``.
+        dropout: dropout in blocks and head.
+        drop_path: stochastic depth of the last block; earlier blocks rise to it linearly.
+        block_norm: ``"layer"``, ``"rms"``, ``"batch"`` or ``"none"``.
+        mlp_ratio: hidden width of the MLPs over ``hidden_channels``.
+        local: GINE branch beside every pLSTM layer.
+        conv: further arguments of :class:`~plstm_graph.PLSTMConv`.
+
+    Shapes:
+        - **input:** ``torch_geometric`` ``Data`` or ``Batch`` with ``x [N, F]``, ``dag``, and ``edge_attr [C, D]`` if
+          an edge encoder is set.
+        - **output:** ``[G, T]``, ``[N, T]``, or ``[C, T]`` in the columns of ``data.edge_index``.
+    """
+
+    def __init__(
+        self,
+        in_channels: int | Sequence[int] | None,
+        out_channels: int,
+        *,
+        hidden_channels: int = 96,
+        num_layers: int = 4,
+        heads: int = 4,
+        key_dim: int | None = None,
+        mode: str = "alternate",
+        direction: str = "both",
+        edge_dim: int | Sequence[int] | None = None,
+        node_encoder: str = "linear",
+        edge_encoder: str | None = None,
+        degree_encoding: bool = True,
+        depth_encoding: bool = False,
+        rwse_dim: int = 0,
+        virtual_node: bool = False,
+        pooling: str | Aggregation = "mean",
+        readout: str = "last",
+        level: str = "graph",
+        dropout: float = 0.0,
+        drop_path: float = 0.0,
+        block_norm: str = "layer",
+        mlp_ratio: float = 2.0,
+        local: bool = False,
+        **conv: Any,
+    ) -> None:
+        super().__init__()
+        one_of("mode", mode, ("alternate", "P", "D"))
+        one_of("direction", direction, ("alternate", *DIRECTIONS))
+        one_of("level", level, ("graph", "node", "edge"))
+        one_of("readout", readout, ("last", "layers"))
+        one_of("block_norm", block_norm, NORMS)
+        if num_layers < 1:
+            raise ConfigError(f"num_layers must be at least 1, got {num_layers}")
+        width = hidden_channels
+        self.level, self.readout = level, readout
+        self.node_encoder = make_encoder(node_encoder, in_channels, width, "node")
+        self.edge_encoder = make_encoder(edge_encoder, edge_dim, width, "edge")
+        self.degree_encoding = SinusoidalEncoding(width) if degree_encoding else None
+        self.depth_encoding = SinusoidalEncoding(width) if depth_encoding else None
+        self.rwse_encoder = nn.Sequential(nn.BatchNorm1d(rwse_dim), nn.Linear(rwse_dim, width)) if rwse_dim else None
+        self.blocks = nn.ModuleList(
+            PLSTMBlock(
+                width,
+                width if edge_encoder else None,
+                heads=heads,
+                key_dim=key_dim,
+                mode=("P", "D")[i % 2] if mode == "alternate" else mode,
+                direction=("forward", "backward")[(i + i // 2) % 2] if direction == "alternate" else direction,
+                dropout=dropout,
+                drop_path=drop_path * i / max(1, num_layers - 1),
+                block_norm=block_norm,
+                mlp_ratio=mlp_ratio,
+                local=local,
+                **conv,
+            )
+            for i in range(num_layers)
+        )
+        self.virtual_nodes = nn.ModuleList(VirtualNode(width, dropout) for _ in range(num_layers - 1)) if virtual_node else None
+        self.pool = aggregation_resolver(pooling) if level == "graph" else None
+        readouts = num_layers + 1 if readout == "layers" else 1
+        self.final_norms = nn.ModuleList(NORMS[block_norm](width) for _ in range(readouts))
+        joined = width * (2 + bool(edge_encoder)) if level == "edge" else width
+        self.heads = nn.ModuleList(_head(joined, width, out_channels, dropout) for _ in range(readouts))
+
+    def forward(self, data: Any) -> Tensor:
+        """Predict for a ``Data`` or ``Batch`` that carries its line DAG.
+
+        Raises:
+            FeatureError: ``data`` has no ``dag``, or features do not fit the encoders.
+        """
+        dag = getattr(data, "dag", None)
+        if isinstance(dag, (list, tuple)):
+            dag = LineDAG.cat(dag)
+        if dag is None:
+            raise FeatureError("the data has no line DAG: apply plstm_graph.ToLineDAG() to it first")
+        edge = None
+        if self.edge_encoder is not None:
+            if data.edge_attr is None:
+                raise FeatureError("the model has an edge encoder, but the data has no edge_attr")
+            edge = self.edge_encoder(data.edge_attr)
+        x = self._encode_nodes(data, dag)
+        states = [x]
+        whole = None
+        for i, block in enumerate(self.blocks):
+            x = block(x, dag, edge)
+            if self.virtual_nodes is not None and i < len(self.virtual_nodes):
+                x, whole = self.virtual_nodes[i](x, whole, dag)
+            states.append(x)
+        states = states if self.readout == "layers" else states[-1:]
+        return torch.stack(
+            [head(self._read(norm(x), edge, data, dag)) for x, norm, head in zip(states, self.final_norms, self.heads, strict=True)]
+        ).sum(0)
+
+    def embed(self, data: Any) -> Tensor:
+        """What the readout of the last block sees: ``[G, hidden_channels]`` at graph level."""
+        captured: list[Tensor] = []
+        handle = self.heads[-1].register_forward_pre_hook(lambda _, inputs: captured.append(inputs[0]))
+        try:
+            self(data)
+        finally:
+            handle.remove()
+        return captured[0]
+
+    def _encode_nodes(self, data: Any, dag: LineDAG) -> Tensor:
+        x = self.node_encoder(data.x)
+        if self.degree_encoding is not None:
+            x = x + self.degree_encoding(node_degree(dag))
+        if self.depth_encoding is not None:
+            x = x + self.depth_encoding(node_depth(dag))
+        if self.rwse_encoder is not None:
+            if data.get("rwse") is None:
+                raise FeatureError("the model has rwse_dim > 0, but the data has no attribute rwse")
+            x = x + self.rwse_encoder(data.rwse)
+        return x
+
+    def _read(self, x: Tensor, edge: Tensor | None, data: Any, dag: LineDAG) -> Tensor:
+        if self.level == "graph":
+            return self.pool(x, graph_of_node(dag), dim_size=dag.num_graphs)
+        if self.level == "edge":
+            tail, head = data.edge_index
+            return torch.cat([x[tail], x[head]] + ([] if edge is None else [edge]), dim=-1)
+        return x
+
+
+class VirtualNode(nn.Module):
+    """A node joined to all nodes of its graph: gathers their sum, passes an MLP, adds itself to each.
+
+    Args:
+        channels: width.
+        dropout: dropout behind the MLP.
+    """
+
+    def __init__(self, channels: int, dropout: float) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(channels), nn.Linear(channels, channels), nn.GELU(), nn.Linear(channels, channels), nn.Dropout(dropout)
+        )
+
+    def forward(self, x: Tensor, whole: Tensor | None, dag: LineDAG) -> tuple[Tensor, Tensor]:
+        """Node features ``[N, channels]`` and virtual nodes ``[G, channels]`` after the exchange."""
+        graph = graph_of_node(dag)
+        gathered = x.new_zeros(dag.num_graphs, x.size(1)).index_add(0, graph, x)
+        whole = self.mlp(gathered if whole is None else gathered + whole)
+        return x + whole[graph], whole
+
+
+def _head(joined: int, width: int, out_channels: int, dropout: float) -> nn.Module:
+    return nn.Sequential(nn.Linear(joined, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, out_channels))
