@@ -1,38 +1,227 @@
-"""The fused engine on the CPU: compiled kernels over graphs, on as many threads as torch uses."""
+"""The fused engine on the CPU: compiled kernels, on as many threads as torch uses.
+
+Small graphs go through :mod:`plstm_graph.ops._fused_small` (weights instead of states), large ones through
+:mod:`plstm_graph.ops._fused_large` (states, kept only while they are needed). Both compute what they need again in
+the backward pass. Jobs write to disjoint memory, so results do not depend on the number of threads. The threads are
+Python threads around kernels that release the interpreter lock: unlike OpenMP pools they survive a fork and do not
+spin beside torch's own.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from plstm_graph.graph.linedag import LineDAG
 
+SMALL_PAIRS = 6.0
+"""A graph of n nodes counts as small if ``n (K + V) <= SMALL_PAIRS * K * V``: measured crossover of the kernels."""
 
-def fused_cpu(query,key,value,source,transition,mark,dag:LineDAG,reverse:bool)->Tensor:
-    return torch.ops.plstm_graph.fused_cpu(query,key,value,source,transition,mark,dag.edge_index,dag.line_index,dag.node_ptr,dag.edge_ptr,reverse)
+SEGMENT_BYTES = 2**21
+"""Memory for the states of one segment, about the size of a core's cache."""
 
-def _np(*ts): return tuple(t.detach().contiguous().numpy() for t in ts)
 
-@torch.library.custom_op("plstm_graph::fused_cpu", mutates_args=())
-def _op(query: Tensor,key: Tensor,value: Tensor,source: Tensor,transition: Tensor,mark: Tensor,edge_index: Tensor,line_index: Tensor,node_ptr: Tensor,edge_ptr: Tensor,reverse: bool) -> Tensor:
-    from plstm_graph.ops import _fused_small as K
-    import numpy as np
-    out=torch.zeros_like(value, memory_format=torch.contiguous_format)
-    tail,head=_np(edge_index)[0]; a,b=_np(line_index)[0]
-    order=K.processing_order(tail,head,a,b,*_np(node_ptr,edge_ptr),reverse)
-    K.forward(*_np(query,key,value,source,transition,mark),order,np.arange(node_ptr.numel()-1),*_np(node_ptr,edge_ptr),out.numpy())
+def fused_cpu(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    source: Tensor,
+    transition: Tensor,
+    mark: Tensor,
+    dag: LineDAG,
+    reverse: bool,
+) -> Tensor:
+    """Evaluate the operator; see :func:`plstm_graph.ops.plstm`. Once differentiable."""
+    return _forward(
+        query, key, value, source, transition, mark, dag.edge_index, dag.line_index, dag.node_ptr, dag.edge_ptr, reverse
+    )
+
+
+@torch.library.custom_op("plstm_graph::fused_cpu", mutates_args=(), device_types="cpu")
+def _forward(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    source: Tensor,
+    transition: Tensor,
+    mark: Tensor,
+    edge_index: Tensor,
+    line_index: Tensor,
+    node_ptr: Tensor,
+    edge_ptr: Tensor,
+    reverse: bool,
+) -> Tensor:
+    out = torch.zeros(value.shape, dtype=value.dtype)
+    inputs = _arrays(query, key, value, source, transition, mark)
+    _run(_forward_jobs(inputs, _Graphs(edge_index, line_index, node_ptr, edge_ptr, reverse), out.numpy()))
     return out
-@torch.library.custom_op("plstm_graph::fused_cpu_backward", mutates_args=())
-def _bop(grad: Tensor,query: Tensor,key: Tensor,value: Tensor,source: Tensor,transition: Tensor,mark: Tensor,edge_index: Tensor,line_index: Tensor,node_ptr: Tensor,edge_ptr: Tensor,reverse: bool) -> list[Tensor]:
-    from plstm_graph.ops import _fused_small as K
-    import numpy as np
-    grads=[torch.zeros(t.shape,dtype=t.dtype) for t in (query,key,value,source,transition,mark)]
-    tail,head=_np(edge_index)[0]; a,b=_np(line_index)[0]
-    order=K.processing_order(tail,head,a,b,*_np(node_ptr,edge_ptr),reverse)
-    K.backward(*_np(query,key,value,source,transition,mark),order,np.arange(node_ptr.numel()-1),*_np(node_ptr,edge_ptr),*_np(grad),tuple(g.numpy() for g in grads))
+
+
+@_forward.register_fake
+def _(query: Tensor, key: Tensor, value: Tensor, *_: Any) -> Tensor:
+    return torch.empty_like(value, memory_format=torch.contiguous_format)
+
+
+@torch.library.custom_op("plstm_graph::fused_cpu_backward", mutates_args=(), device_types="cpu")
+def _backward(
+    grad_out: Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    source: Tensor,
+    transition: Tensor,
+    mark: Tensor,
+    edge_index: Tensor,
+    line_index: Tensor,
+    node_ptr: Tensor,
+    edge_ptr: Tensor,
+    reverse: bool,
+) -> list[Tensor]:
+    tensors = (query, key, value, source, transition, mark)
+    grads = [torch.zeros(t.shape, dtype=t.dtype) for t in tensors]
+    graphs = _Graphs(edge_index, line_index, node_ptr, edge_ptr, reverse)
+    tiles: list[tuple[np.ndarray, ...]] = []
+    _run(_backward_jobs(_arrays(*tensors), graphs, *_arrays(grad_out), tuple(g.numpy() for g in grads), tiles))
+    for partial_grads in tiles:  # in the order of the tiles, whichever thread was first
+        for total, part in zip(grads, partial_grads, strict=True):
+            total += torch.from_numpy(part)
     return grads
-def setup(ctx,inputs,output):
-    ctx.save_for_backward(*inputs[:10]); ctx.reverse=inputs[10]
-def bwd(ctx,g):
-    return (*_bop(g,*ctx.saved_tensors,ctx.reverse),None,None,None,None,None)
-_op.register_autograd(bwd,setup_context=setup)
+
+
+@_backward.register_fake
+def _(grad_out: Tensor, *tensors: Any) -> list[Tensor]:
+    return [torch.empty_like(t, memory_format=torch.contiguous_format) for t in tensors[:6]]
+
+
+def _keep_inputs(ctx: Any, inputs: tuple, output: Tensor) -> None:
+    ctx.save_for_backward(*inputs[:10])
+    ctx.reverse = inputs[10]
+
+
+def _gradients(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
+    return (*_backward(grad_out, *ctx.saved_tensors, ctx.reverse), None, None, None, None, None)
+
+
+_forward.register_autograd(_gradients, setup_context=_keep_inputs)
+
+
+class _Graphs:
+    """Index arrays of a call, by processing position."""
+
+    def __init__(self, edge_index: Tensor, line_index: Tensor, node_ptr: Tensor, edge_ptr: Tensor, reverse: bool) -> None:
+        from plstm_graph.ops import _fused_small
+
+        tail, head, before, after, self.node_ptr, self.edge_ptr = _arrays(*edge_index, *line_index, node_ptr, edge_ptr)
+        self.order = _fused_small.processing_order(tail, head, before, after, self.node_ptr, self.edge_ptr, reverse)
+
+    def split(self, key_dim: int, value_dim: int) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers of the small and of the large graphs; graphs without edges are neither."""
+        nodes, edges = np.diff(self.node_ptr), np.diff(self.edge_ptr)
+        small = nodes * (key_dim + value_dim) <= SMALL_PAIRS * key_dim * value_dim
+        if key_dim == 0 or value_dim == 0:
+            edges = np.zeros_like(edges)
+        return np.flatnonzero(small & (edges > 0)), np.flatnonzero(~small & (edges > 0))
+
+    def chunks(self, graphs: np.ndarray) -> list[np.ndarray]:
+        """Small graphs in runs of about equal work, a few per thread."""
+        if graphs.size == 0:
+            return []
+        work = np.cumsum(np.diff(self.edge_ptr)[graphs] * np.diff(self.node_ptr)[graphs])
+        wanted = min(graphs.size, 4 * torch.get_num_threads())
+        ends = np.searchsorted(work, work[-1] * np.arange(1, wanted) / wanted)
+        return [chunk for chunk in np.split(graphs, ends) if chunk.size]
+
+
+Job = Callable[[], None]
+
+
+def _forward_jobs(inputs: tuple[np.ndarray, ...], graphs: _Graphs, out: np.ndarray) -> Iterator[Job]:
+    from plstm_graph.ops import _fused_large, _fused_small
+
+    small, large = graphs.split(inputs[0].shape[2], inputs[2].shape[2])
+    for g in large:
+        first, last = graphs.edge_ptr[g : g + 2]
+        slot, _, num_slots = _fused_large.assign_slots(graphs.order, first, last)
+        for h in range(out.shape[1]):
+            for low, high in _tiles(out, large.size):
+                yield partial(
+                    _fused_large.forward, *inputs, graphs.order, slot, num_slots, first, last, h, low, high, out
+                )
+    for chunk in graphs.chunks(small):
+        yield partial(_fused_small.forward, *inputs, graphs.order, chunk, graphs.node_ptr, graphs.edge_ptr, out)
+
+
+def _backward_jobs(
+    inputs: tuple[np.ndarray, ...],
+    graphs: _Graphs,
+    grad_out: np.ndarray,
+    grads: tuple[np.ndarray, ...],
+    tiles: list[tuple[np.ndarray, ...]],
+) -> Iterator[Job]:
+    from plstm_graph.ops import _fused_large, _fused_small
+
+    small, large = graphs.split(inputs[0].shape[2], inputs[2].shape[2])
+    ranges = _tiles(grad_out, large.size)
+    if large.size:
+        tiles.extend(tuple(np.zeros_like(g) for g in grads) for _ in ranges[1:])
+    for g in large:
+        first, last = graphs.edge_ptr[g : g + 2]
+        slot, last_use, num_slots = _fused_large.assign_slots(graphs.order, first, last)
+        for h in range(grad_out.shape[1]):
+            for (low, high), into in zip(ranges, [grads, *tiles], strict=True):
+                state_bytes = inputs[0].shape[2] * (high - low) * grad_out.itemsize
+                length = max(SEGMENT_BYTES // state_bytes, int((num_slots * (last - first)) ** 0.5), 1)
+                pointer, alive = _fused_large.segment_borders(last_use, length)
+                yield partial(
+                    _fused_large.backward,
+                    *inputs,
+                    graphs.order, slot, last_use, num_slots, pointer, alive,
+                    first, last, h, low, high, length, grad_out, into,
+                )  # fmt: skip
+    for chunk in graphs.chunks(small):
+        yield partial(
+            _fused_small.backward, *inputs, graphs.order, chunk, graphs.node_ptr, graphs.edge_ptr, grad_out, grads
+        )
+
+
+def _tiles(out: np.ndarray, num_large: int) -> list[tuple[int, int]]:
+    """Ranges of value channels: one, or several of 16 where graphs and heads alone would leave cores idle.
+
+    Depends on shapes only, never on the number of threads, so that results do not either.
+    """
+    heads, depth = out.shape[1], out.shape[2]
+    if num_large * heads >= 8:
+        return [(0, depth)]
+    return [(low, min(low + 16, depth)) for low in range(0, max(depth, 1), 16)]
+
+
+def _arrays(*tensors: Tensor) -> tuple[np.ndarray, ...]:
+    return tuple(t.detach().contiguous().numpy() for t in tensors)
+
+
+def _run(jobs: Iterator[Job]) -> None:
+    """Run all jobs on as many threads as torch uses."""
+    waiting = iter(list(jobs))
+
+    def drain() -> None:
+        for job in waiting:
+            job()
+
+    helpers = torch.get_num_threads() - 1
+    futures = [_pool(os.getpid()).submit(drain) for _ in range(min(helpers, waiting.__length_hint__() - 1))]
+    drain()
+    for future in futures:
+        future.result()
+
+
+@lru_cache(maxsize=1)
+def _pool(pid: int) -> ThreadPoolExecutor:
+    """Threads of this process; a forked child gets its own."""
+    return ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="plstm")
