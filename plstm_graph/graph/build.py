@@ -48,7 +48,9 @@ def build(edge_index: Tensor, num_nodes: int, order: Tensor | None, batch: Tenso
         "edge_ptr": _pointer(graph_of[tail], node_ptr.size - 1),
         "column_ptr": _pointer(columns_of, node_ptr.size - 1),
     }
-    return {name: torch.from_numpy(array).to(edge_index.device) for name, array in arrays.items()} | {"num_nodes": num_nodes}
+    return {name: torch.from_numpy(array).to(edge_index.device) for name, array in arrays.items()} | {
+        "num_nodes": num_nodes
+    }
 
 
 def check_graph(
@@ -150,7 +152,12 @@ def _given_position(
     order: Tensor, tail: np.ndarray, head: np.ndarray, num_nodes: int, graph_of: np.ndarray, node_ptr: np.ndarray
 ) -> np.ndarray:
     """Position of every node, by graph, then rank, then number."""
-    if not isinstance(order, Tensor) or list(order.shape) != [num_nodes] or order.is_complex() or order.dtype == torch.bool:
+    if (
+        not isinstance(order, Tensor)
+        or list(order.shape) != [num_nodes]
+        or order.is_complex()
+        or order.dtype == torch.bool
+    ):
         found = f"{order.dtype} {list(order.shape)}" if isinstance(order, Tensor) else type(order).__name__
         raise GraphError(f"order must be a tensor of {num_nodes} ranks, one per node, got {found}")
     rank = (order.double() if order.is_floating_point() else order).detach().cpu().numpy()

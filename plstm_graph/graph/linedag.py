@@ -139,11 +139,15 @@ class LineDAG:
         if not -self.num_graphs <= i < self.num_graphs:
             raise GraphError(f"graph {i} does not exist: the batch has {self.num_graphs} graphs")
         i %= self.num_graphs
-        (n0, n1), (e0, e1), (c0, c1) = (ptr[i : i + 2].tolist() for ptr in (self.node_ptr, self.edge_ptr, self.column_ptr))
+        (n0, n1), (e0, e1), (c0, c1) = (
+            ptr[i : i + 2].tolist() for ptr in (self.node_ptr, self.edge_ptr, self.column_ptr)
+        )
         edge_id = self.edge_id[e0:e1] - c0
         if edge_id.numel() and (int(edge_id.min()) < 0 or int(edge_id.max()) >= c1 - c0):
             raise GraphError(f"the columns of graph {i} are scattered over edge_index: group them by graph first")
-        l0, l1 = torch.searchsorted(self.line_index[1].contiguous(), torch.tensor([e0, e1], device=self.device)).tolist()
+        l0, l1 = torch.searchsorted(
+            self.line_index[1].contiguous(), torch.tensor([e0, e1], device=self.device)
+        ).tolist()
         ptr = [torch.tensor([0, size], device=self.device) for size in (n1 - n0, e1 - e0, c1 - c0)]
         return LineDAG(
             edge_index=self.edge_index[:, e0:e1] - n0,

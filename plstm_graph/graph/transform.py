@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import torch
@@ -120,7 +120,7 @@ class DAGData(DAGMixin, Data):
     """A ``torch_geometric.data.Data`` with a line DAG."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def _with_dag(base: type[Data]) -> type[Data]:
     if issubclass(base, DAGMixin):
         return base

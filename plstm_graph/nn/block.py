@@ -55,7 +55,11 @@ class PLSTMBlock(nn.Module):
         self.mlp_norm = NORMS[block_norm](channels) if hidden else None
         self.mlp = (
             nn.Sequential(
-                nn.Linear(channels, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, channels), nn.Dropout(dropout)
+                nn.Linear(channels, hidden),
+                nn.GELU(),
+                nn.Dropout(dropout),
+                nn.Linear(hidden, channels),
+                nn.Dropout(dropout),
             )
             if hidden
             else None
@@ -108,6 +112,4 @@ class DropPath(nn.Module):
 
 def graph_of_node(dag: LineDAG) -> Tensor:
     """Graph of every node: int64 ``[N]``."""
-    return dag.cached(
-        "graph_of_node", lambda: torch.repeat_interleave(dag.node_ptr.diff(), output_size=dag.num_nodes)
-    )
+    return dag.cached("graph_of_node", lambda: torch.repeat_interleave(dag.node_ptr.diff(), output_size=dag.num_nodes))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
@@ -38,8 +37,7 @@ class PLSTMConv(MessagePassing):
         mode: ``"P"``, directed propagation: all line edges, sums of transitions bounded by one. ``"D"``, diffusive
             distribution: line edges pruned to a multitree, each transition bounded by one.
         direction: ``"forward"`` along the DAG, ``"backward"`` against it, or ``"both"``: each direction has gates and
-            a norm of its own, queries, keys and values are shared, and the results are concatenated before the
-            output map.
+            an output map of its own, queries, keys and values are shared, and the results are added.
         edge_dim: size of each edge feature vector, which enters all edge gates; ``None`` without edge features.
         key_dim: key width K per head; ``out_channels / heads`` by default.
         norm: bound of P-mode: ``"l1"`` over outgoing line edges as in equation (9), ``"linf"`` over incoming ones.
@@ -95,7 +93,9 @@ class PLSTMConv(MessagePassing):
         self.eps = eps
 
         passes = DIRECTIONS[direction]
-        self.project = nn.Linear(in_channels, heads * (2 * self.key_dim + self.value_dim))
+        self.query = nn.Linear(in_channels, heads * self.key_dim)
+        self.key = nn.Linear(in_channels, heads * self.key_dim)
+        self.value = nn.Linear(in_channels, heads * self.value_dim)
         self.gate_maps = nn.ModuleList(
             GateMaps(
                 in_channels,
@@ -112,16 +112,12 @@ class PLSTMConv(MessagePassing):
             )
             for _ in passes
         )
-        self.head_scale = nn.Parameter(torch.ones(len(passes), heads, self.value_dim))
-        self.mix = nn.Linear(len(passes) * out_channels, out_channels)
+        self.mix = nn.ModuleList(nn.Linear(out_channels, out_channels, bias=i == 0) for i in range(len(passes)))
 
     def reset_parameters(self) -> None:
         """Draw all weights anew."""
-        self.project.reset_parameters()
-        for maps in self.gate_maps:
-            maps.reset_parameters()
-        nn.init.ones_(self.head_scale)
-        self.mix.reset_parameters()
+        for module in (self.query, self.key, self.value, *self.gate_maps, *self.mix):
+            module.reset_parameters()
 
     def forward(self, x: Tensor, dag: LineDAG | Sequence[LineDAG], edge_attr: Tensor | None = None) -> Tensor:
         """Run the layer.
@@ -139,20 +135,21 @@ class PLSTMConv(MessagePassing):
             FeatureError: a wrong number of rows or channels, or edge features missing or unexpected.
         """
         dag = self._check(x, dag, edge_attr)
-        query, key, value = self._query_key_value(x)
+        query = F.linear(x, self.query.weight * self.key_dim**-0.5, self.query.bias * self.key_dim**-0.5)
+        query, key, value = (t.unflatten(-1, (self.heads, -1)) for t in (query, self.key(x), self.value(x)))
         edge = None if edge_attr is None else edge_attr[dag.edge_id]
-        heads = []
-        for maps, scale, reverse in zip(self.gate_maps, self.head_scale, DIRECTIONS[self.direction], strict=True):
-            gates = maps(x, dag, edge, reverse)
-            heard = self.message_and_aggregate(dag, query, key, value, gates, reverse)
-            heads.append(F.rms_norm(heard, heard.shape[-1:], eps=self.eps) * scale)
-        return self.mix(torch.cat(heads, dim=1).flatten(1))
+        out = None
+        for maps, mix, reverse in zip(self.gate_maps, self.mix, DIRECTIONS[self.direction], strict=True):
+            heard = self.message_and_aggregate(dag, query, key, value, maps(x, dag, edge, reverse), reverse)
+            mixed = mix(F.rms_norm(heard, heard.shape[-1:], eps=self.eps).flatten(1))
+            out = mixed if out is None else out + mixed
+        return out
 
     def message_and_aggregate(
         self, dag: LineDAG, query: Tensor, key: Tensor, value: Tensor, gates: Gates, reverse: bool
     ) -> Tensor:
         """The operator with its direct term: ``[N, H, V]``."""
-        heard = plstm(
+        return plstm(
             query,
             key,
             value,
@@ -163,9 +160,8 @@ class PLSTMConv(MessagePassing):
             line_mask=dag.multitree if self.mode == "D" else None,
             reverse=reverse,
             engine=self.engine,
+            direct=gates.direct.to(value.dtype),
         )
-        own = (query * key).sum(-1, keepdim=True) * gates.direct.unsqueeze(-1)
-        return heard + own * value
 
     def gates(self, x: Tensor, dag: LineDAG, edge_attr: Tensor | None = None, reverse: bool | None = None) -> Gates:
         """Gate values of one direction, for inspection; in D-mode the transitions of pruned line edges are zero.
@@ -186,11 +182,6 @@ class PLSTMConv(MessagePassing):
         if self.mode == "D":
             gates = gates._replace(transition=gates.transition * dag.multitree.unsqueeze(-1))
         return gates
-
-    def _query_key_value(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        widths = [self.heads * self.key_dim] * 2 + [self.heads * self.value_dim]
-        query, key, value = (part.unflatten(-1, (self.heads, -1)) for part in self.project(x).split(widths, dim=-1))
-        return query * self.key_dim**-0.5, key, value
 
     def _check(self, x: Tensor, dag: LineDAG | Sequence[LineDAG], edge_attr: Tensor | None) -> LineDAG:
         if isinstance(dag, (list, tuple)):

@@ -85,7 +85,9 @@ class SinusoidalEncoding(nn.Module):
         return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(-2)[..., : self.channels]
 
 
-def make_encoder(kind: str | None, in_channels: int | Sequence[int] | None, channels: int, what: str) -> nn.Module | None:
+def make_encoder(
+    kind: str | None, in_channels: int | Sequence[int] | None, channels: int, what: str
+) -> nn.Module | None:
     """Encoder of node or edge features by name.
 
     Args:
@@ -110,7 +112,9 @@ def make_encoder(kind: str | None, in_channels: int | Sequence[int] | None, chan
         return nn.Linear(in_channels, channels)
     if kind == "embedding":
         return CategoryEncoder([in_channels] if isinstance(in_channels, int) else in_channels, channels)
-    raise ConfigError(f"{what}_encoder={kind!r} does not exist; choose from 'atom', 'bond', 'linear', 'embedding', None")
+    raise ConfigError(
+        f"{what}_encoder={kind!r} does not exist; choose from 'atom', 'bond', 'linear', 'embedding', None"
+    )
 
 
 def node_degree(dag: LineDAG) -> Tensor:

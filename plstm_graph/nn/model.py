@@ -116,7 +116,9 @@ class PLSTM(nn.Module):
             )
             for i in range(num_layers)
         )
-        self.virtual_nodes = nn.ModuleList(VirtualNode(width, dropout) for _ in range(num_layers - 1)) if virtual_node else None
+        self.virtual_nodes = (
+            nn.ModuleList(VirtualNode(width, dropout) for _ in range(num_layers - 1)) if virtual_node else None
+        )
         self.pool = aggregation_resolver(pooling) if level == "graph" else None
         readouts = num_layers + 1 if readout == "layers" else 1
         self.final_norms = nn.ModuleList(NORMS[block_norm](width) for _ in range(readouts))
@@ -149,7 +151,10 @@ class PLSTM(nn.Module):
             states.append(x)
         states = states if self.readout == "layers" else states[-1:]
         return torch.stack(
-            [head(self._read(norm(x), edge, data, dag)) for x, norm, head in zip(states, self.final_norms, self.heads, strict=True)]
+            [
+                head(self._read(norm(x), edge, data, dag))
+                for x, norm, head in zip(states, self.final_norms, self.heads, strict=True)
+            ]
         ).sum(0)
 
     def embed(self, data: Any) -> Tensor:
@@ -194,7 +199,11 @@ class VirtualNode(nn.Module):
     def __init__(self, channels: int, dropout: float) -> None:
         super().__init__()
         self.mlp = nn.Sequential(
-            nn.LayerNorm(channels), nn.Linear(channels, channels), nn.GELU(), nn.Linear(channels, channels), nn.Dropout(dropout)
+            nn.LayerNorm(channels),
+            nn.Linear(channels, channels),
+            nn.GELU(),
+            nn.Linear(channels, channels),
+            nn.Dropout(dropout),
         )
 
     def forward(self, x: Tensor, whole: Tensor | None, dag: LineDAG) -> tuple[Tensor, Tensor]:

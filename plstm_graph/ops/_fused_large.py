@@ -81,6 +81,36 @@ def _add(out, gate, state):
             out[a, b] += gate * state[a, b]
 
 
+@jit(fastmath={"reassoc", "contract", "nsz"})
+def forward_direct(query, key, value, direct, lo, hi, h, first_v, last_v, out):
+    """Add the direct term ``D_n (q_n · k_n) v_n`` of the nodes ``lo .. hi - 1``."""
+    for n in range(lo, hi):
+        score = direct[n, h] * 0
+        for a in range(query.shape[2]):
+            score += query[n, h, a] * key[n, h, a]
+        score *= direct[n, h]
+        for b in range(first_v, last_v):
+            out[n, h, b] += score * value[n, h, b]
+
+
+@jit(fastmath={"reassoc", "contract", "nsz"})
+def backward_direct(query, key, value, direct, lo, hi, h, first_v, last_v, grad_out, grads):
+    """Add the gradients of the direct term of the nodes ``lo .. hi - 1``."""
+    grad_query, grad_key, grad_value, _, _, _, grad_direct = grads
+    for n in range(lo, hi):
+        score, heard = direct[n, h] * 0, direct[n, h] * 0
+        for a in range(query.shape[2]):
+            score += query[n, h, a] * key[n, h, a]
+        for b in range(first_v, last_v):
+            heard += grad_out[n, h, b] * value[n, h, b]
+            grad_value[n, h, b] += direct[n, h] * score * grad_out[n, h, b]
+        grad_direct[n, h] += heard * score
+        heard *= direct[n, h]
+        for a in range(query.shape[2]):
+            grad_query[n, h, a] += heard * key[n, h, a]
+            grad_key[n, h, a] += heard * query[n, h, a]
+
+
 @jit(fastmath={"contract"})
 def forward(query, key, value, source, transition, mark, order, slot, num_slots, first, last, h, first_v, last_v, out):
     """Add ``M_e q^T C_e`` of every edge to ``out [N, H, V]``."""
@@ -102,7 +132,9 @@ def forward(query, key, value, source, transition, mark, order, slot, num_slots,
 
 
 @jit(fastmath={"contract"})
-def _borders(key, value, source, transition, order, slot, num_slots, pointer, alive, first, last, h, first_v, length, stored):
+def _borders(
+    key, value, source, transition, order, slot, num_slots, pointer, alive, first, last, h, first_v, length, stored
+):
     """Run the states forward and store those alive at the start of every segment."""
     source_node, _, edge, pred_ptr, pred, pred_line, _ = order
     states = np.empty((num_slots, stored.shape[1], stored.shape[2]), stored.dtype)
@@ -159,13 +191,29 @@ def backward(
     query, key, value, source, transition, mark, order, slot, last_use, num_slots, pointer, alive,
     first, last, h, first_v, last_v, length, grad_out, grads,
 ):  # fmt: skip
-    """Add the gradients of one graph, head and range of value channels to the six tensors of ``grads``."""
-    grad_query, grad_key, grad_value, grad_source, grad_transition, grad_mark = grads
+    """Add the gradients of one graph, head and range of value channels to the tensors of ``grads``."""
+    grad_query, grad_key, grad_value, grad_source, grad_transition, grad_mark, _ = grads
     source_node, mark_node, edge, pred_ptr, pred, pred_line, _ = order
     m, width, depth, dtype = last - first, query.shape[2], last_v - first_v, query.dtype
     stored = np.empty((alive.size, width, depth), dtype)
     if pointer.size > 2:
-        _borders(key, value, source, transition, order, slot, num_slots, pointer, alive, first, last, h, first_v, length, stored)
+        _borders(
+            key,
+            value,
+            source,
+            transition,
+            order,
+            slot,
+            num_slots,
+            pointer,
+            alive,
+            first,
+            last,
+            h,
+            first_v,
+            length,
+            stored,
+        )
     states = np.empty((min(length, m), width, depth), dtype)
     grad_states = np.empty((num_slots, width, depth), dtype)
     border = np.full(m, -1, np.int64)

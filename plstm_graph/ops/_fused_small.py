@@ -1,6 +1,7 @@
 """Compiled kernels for small graphs: gated linear attention over ancestors, a graph at a time.
 
-For a graph with n nodes and m edges the weights ``W [m, n]`` say how much of each node's key and value an edge holds;
+Gates come as in :func:`plstm_graph.ops.plstm`; ``direct`` is empty where there is none. For a graph with n nodes and
+m edges the weights ``W [m, n]`` say how much of each node's key and value an edge holds;
 ``G [n, n]``, their marked sum, is the gating matrix. Both stay in cache, so a head costs O(m n + pairs (K + V)) and
 nothing of size K × V exists. The backward pass computes W and G again.
 """
@@ -11,7 +12,8 @@ import numpy as np
 
 from plstm_graph._jit import jit
 
-DOT = {"reassoc", "contract", "nsz"}
+FAST = {"reassoc", "contract", "nsz"}
+"""Sums may be vectorised; NaN and infinity keep their meaning."""
 
 
 @jit()
@@ -59,12 +61,15 @@ def processing_order(tail, head, line_from, line_to, node_ptr, edge_ptr, reverse
 
 
 @jit()
-def _ancestors(order, g, node_ptr, edge_ptr, reach, anc_ptr, anc):
-    """List the ancestors of every node of graph g, by topological number."""
-    source_node, mark_node, _, _, _, _, local = order
-    n = node_ptr[g + 1] - node_ptr[g]
-    reach[:n, :n] = 0
-    for p in range(edge_ptr[g], edge_ptr[g + 1]):
+def _ancestors(source_node, mark_node, local, lo, hi, first, last, itself, node, reach, anc_ptr, anc):
+    """List the ancestors of every node of one graph (and ``itself``), and its nodes, by topological number."""
+    n = hi - lo
+    for i in range(lo, hi):
+        node[local[i]] = i
+    for d in range(n):
+        for s in range(d):
+            reach[d, s] = 0
+    for p in range(first, last):
         s, d = local[source_node[p]], local[mark_node[p]]
         for j in range(s):
             reach[d, j] |= reach[s, j]
@@ -76,38 +81,78 @@ def _ancestors(order, g, node_ptr, edge_ptr, reach, anc_ptr, anc):
             if reach[d, s]:
                 anc[count] = s
                 count += 1
+        if itself:
+            anc[count] = d
+            count += 1
     anc_ptr[n] = count
 
 
-@jit(fastmath=DOT)
-def _dot(a, b, size):
-    """Inner product of the first ``size`` entries."""
-    total = a[0] * b[0]
-    for x in range(1, size):
-        total += a[x] * b[x]
-    return total
+@jit(inline="always")
+def _row(number):
+    """An index that numba need not check for wrapping round."""
+    return np.uint64(number)
 
 
-@jit(fastmath={"contract"})
-def _add(out, scale, row, size):
-    """``out += scale * row`` on the first ``size`` entries."""
-    for x in range(size):
-        out[x] += scale * row[x]
+@jit()
+def _clear(square, size):
+    for i in range(size):
+        for j in range(size):
+            square[i, j] = 0
 
 
-@jit(fastmath={"contract"})
-def _weights(source, transition, mark, order, first, last, h, weight, gating):
-    """Fill W and G of one graph and head; G holds zeros."""
-    source_node, mark_node, edge, pred_ptr, pred, pred_line, local = order
+@jit(fastmath=FAST)
+def _weights(
+    source, transition, mark, source_node, mark_node, edge, pred_ptr, pred, pred_line, local,
+    first, last, h, size, weight, gating,
+):  # fmt: skip
+    """Fill W and G of one graph and head."""
+    _clear(gating, size)
     for p in range(first, last):
-        t, d = local[source_node[p]], local[mark_node[p]]
-        row = weight[p - first]
+        r, e, t, d = _row(p - first), _row(edge[p]), local[source_node[p]], _row(local[mark_node[p]])
         for j in range(t):
-            row[j] = 0
-        row[t] = source[edge[p], h]
+            weight[r, j] = 0
+        weight[r, t] = source[e, h]
         for i in range(pred_ptr[p], pred_ptr[p + 1]):
-            _add(row, transition[pred_line[i], h], weight[pred[i] - first], local[source_node[pred[i]]] + 1)
-        _add(gating[d], mark[edge[p], h], row, t + 1)
+            b, gate, wide = _row(pred[i] - first), transition[pred_line[i], h], local[source_node[pred[i]]] + 1
+            for j in range(wide):
+                weight[r, j] += gate * weight[b, j]
+        gate = mark[e, h]
+        for j in range(t + 1):
+            gating[d, j] += gate * weight[r, j]
+
+
+@jit(fastmath=FAST)
+def _gate_gradients(
+    transition, mark, source_node, mark_node, edge, pred_ptr, pred, pred_line, local, first, last, h,
+    weight, d_weight, d_gating, grad_source, grad_transition, grad_mark,
+):  # fmt: skip
+    """From the gradient of G to those of the gates, by the same recurrence backwards."""
+    for p in range(first, last):
+        r = _row(p - first)
+        for j in range(local[source_node[p]] + 1):
+            d_weight[r, j] = 0
+    for p in range(last - 1, first - 1, -1):
+        r, e, t, d = _row(p - first), _row(edge[p]), local[source_node[p]], _row(local[mark_node[p]])
+        gate, total = mark[e, h], mark[e, h] * 0
+        for j in range(t + 1):
+            total += d_gating[d, j] * weight[r, j]
+            d_weight[r, j] += gate * d_gating[d, j]
+        grad_mark[e, h] = total
+        grad_source[e, h] = d_weight[r, t]
+        for i in range(pred_ptr[p], pred_ptr[p + 1]):
+            b, line, wide = _row(pred[i] - first), _row(pred_line[i]), local[source_node[pred[i]]] + 1
+            gate, total = transition[line, h], gate * 0
+            for j in range(wide):
+                total += d_weight[r, j] * weight[b, j]
+                d_weight[b, j] += gate * d_weight[r, j]
+            grad_transition[line, h] = total
+
+
+@jit()
+def _set_diagonal(gating, direct, node, size, h):
+    if direct.size:
+        for d in range(size):
+            gating[d, d] = direct[node[d], h]
 
 
 @jit()
@@ -120,87 +165,85 @@ def largest(graphs, node_ptr, edge_ptr):
     return n, m
 
 
-@jit()
-def _global_numbers(local, lo, hi, node):
-    for i in range(lo, hi):
-        node[local[i]] = i
-
-
-@jit(fastmath={"contract"})
-def forward(query, key, value, source, transition, mark, order, graphs, node_ptr, edge_ptr, out):
+@jit(fastmath=FAST)
+def forward(query, key, value, source, transition, mark, direct, order, graphs, node_ptr, edge_ptr, out):
     """Outputs ``[N, H, V]`` of the given graphs, written into ``out``, which holds zeros."""
-    heads, width, depth = query.shape[1], query.shape[2], value.shape[2]
-    n, m = largest(graphs, node_ptr, edge_ptr)
-    reach, anc_ptr, anc = np.empty((n, n), np.uint8), np.empty(n + 1, np.int64), np.empty(n * n, np.int64)
-    weight, gating = np.empty((m, n), query.dtype), np.empty((n, n), query.dtype)
-    node = np.empty(n, np.int64)
-    for g in graphs:
-        lo, hi, first, last = node_ptr[g], node_ptr[g + 1], edge_ptr[g], edge_ptr[g + 1]
-        _global_numbers(order[6], lo, hi, node)
-        _ancestors(order, g, node_ptr, edge_ptr, reach, anc_ptr, anc)
-        for h in range(heads):
-            gating[: hi - lo, : hi - lo] = 0
-            _weights(source, transition, mark, order, first, last, h, weight, gating)
-            for d in range(hi - lo):
-                asked, heard = query[node[d], h], out[node[d], h]
-                for i in range(anc_ptr[d], anc_ptr[d + 1]):
-                    s = anc[i]
-                    score = gating[d, s] * _dot(asked, key[node[s], h], width)
-                    _add(heard, score, value[node[s], h], depth)
-
-
-@jit(fastmath={"contract"})
-def backward(query, key, value, source, transition, mark, order, graphs, node_ptr, edge_ptr, grad_out, grads):
-    """Gradients of the given graphs, written into the six tensors of ``grads``, which hold zeros."""
-    grad_query, grad_key, grad_value, grad_source, grad_transition, grad_mark = grads
-    heads, width, depth = query.shape[1], query.shape[2], value.shape[2]
-    n, m = largest(graphs, node_ptr, edge_ptr)
-    reach, anc_ptr, anc = np.empty((n, n), np.uint8), np.empty(n + 1, np.int64), np.empty(n * n, np.int64)
-    weight, gating = np.empty((m, n), query.dtype), np.empty((n, n), query.dtype)
-    d_weight, d_gating = np.empty((m, n), query.dtype), np.empty((n, n), query.dtype)
-    node = np.empty(n, np.int64)
-    for g in graphs:
-        lo, hi, first, last = node_ptr[g], node_ptr[g + 1], edge_ptr[g], edge_ptr[g + 1]
-        _global_numbers(order[6], lo, hi, node)
-        _ancestors(order, g, node_ptr, edge_ptr, reach, anc_ptr, anc)
-        for h in range(heads):
-            gating[: hi - lo, : hi - lo] = 0
-            d_gating[: hi - lo, : hi - lo] = 0
-            _weights(source, transition, mark, order, first, last, h, weight, gating)
-            for d in range(hi - lo):
-                nd = node[d]
-                asked, wanted, grad_asked = query[nd, h], grad_out[nd, h], grad_query[nd, h]
-                for i in range(anc_ptr[d], anc_ptr[d + 1]):
-                    s = anc[i]
-                    ns = node[s]
-                    score = _dot(asked, key[ns, h], width)
-                    heard = _dot(wanted, value[ns, h], depth)
-                    d_gating[d, s] = heard * score
-                    d_score = heard * gating[d, s]
-                    _add(grad_asked, d_score, key[ns, h], width)
-                    _add(grad_key[ns, h], d_score, asked, width)
-                    _add(grad_value[ns, h], score * gating[d, s], wanted, depth)
-            _gate_gradients(
-                transition, mark, order, first, last, h, weight, d_weight, d_gating, grad_source, grad_transition, grad_mark
-            )
-
-
-@jit(fastmath={"contract"})
-def _gate_gradients(
-    transition, mark, order, first, last, h, weight, d_weight, d_gating, grad_source, grad_transition, grad_mark
-):
-    """From the gradient of G to those of the gates, by the same recurrence backwards."""
     source_node, mark_node, edge, pred_ptr, pred, pred_line, local = order
-    for r in range(last - first):
-        for j in range(local[source_node[first + r]] + 1):
-            d_weight[r, j] = 0
-    for p in range(last - 1, first - 1, -1):
-        t, d, e = local[source_node[p]], local[mark_node[p]], edge[p]
-        row, d_row, d_gate = weight[p - first], d_weight[p - first], d_gating[d]
-        grad_mark[e, h] = _dot(d_gate, row, t + 1)
-        _add(d_row, mark[e, h], d_gate, t + 1)
-        grad_source[e, h] = d_row[t]
-        for i in range(pred_ptr[p], pred_ptr[p + 1]):
-            b, line, wide = pred[i] - first, pred_line[i], local[source_node[pred[i]]] + 1
-            grad_transition[line, h] = _dot(d_row, weight[b], wide)
-            _add(d_weight[b], transition[line, h], d_row, wide)
+    heads, width, depth = query.shape[1], query.shape[2], value.shape[2]
+    n, m = largest(graphs, node_ptr, edge_ptr)
+    reach, anc_ptr, anc = np.empty((n, n), np.uint8), np.empty(n + 1, np.int64), np.empty(n * n, np.int64)
+    weight, gating = np.empty((heads, m, n), query.dtype), np.empty((heads, n, n), query.dtype)
+    node = np.empty(n, np.int64)
+    for g in graphs:
+        lo, hi, first, last = node_ptr[g], node_ptr[g + 1], edge_ptr[g], edge_ptr[g + 1]
+        _ancestors(source_node, mark_node, local, lo, hi, first, last, direct.size > 0, node, reach, anc_ptr, anc)
+        for h in range(heads):
+            _weights(
+                source, transition, mark, source_node, mark_node, edge, pred_ptr, pred, pred_line, local,
+                first, last, h, hi - lo, weight[h], gating[h],
+            )  # fmt: skip
+            _set_diagonal(gating[h], direct, node, hi - lo, h)
+        # heads inside: adding twice in a row to the same few numbers would wait for memory
+        for d in range(hi - lo):
+            nd = _row(node[d])
+            for i in range(anc_ptr[d], anc_ptr[d + 1]):
+                s = _row(anc[i])
+                ns = _row(node[s])
+                for h in range(heads):
+                    score = query[nd, h, 0] * key[ns, h, 0]
+                    for j in range(1, width):
+                        score += query[nd, h, j] * key[ns, h, j]
+                    score *= gating[h, d, s]
+                    for j in range(depth):
+                        out[nd, h, j] += score * value[ns, h, j]
+
+
+@jit(fastmath=FAST)
+def backward(query, key, value, source, transition, mark, direct, order, graphs, node_ptr, edge_ptr, grad_out, grads):
+    """Gradients of the given graphs, written into the seven tensors of ``grads``, which hold zeros."""
+    grad_query, grad_key, grad_value, grad_source, grad_transition, grad_mark, grad_direct = grads
+    source_node, mark_node, edge, pred_ptr, pred, pred_line, local = order
+    heads, width, depth = query.shape[1], query.shape[2], value.shape[2]
+    n, m = largest(graphs, node_ptr, edge_ptr)
+    reach, anc_ptr, anc = np.empty((n, n), np.uint8), np.empty(n + 1, np.int64), np.empty(n * n, np.int64)
+    weight, gating = np.empty((heads, m, n), query.dtype), np.empty((heads, n, n), query.dtype)
+    d_weight, d_gating = np.empty((m, n), query.dtype), np.empty((heads, n, n), query.dtype)
+    node = np.empty(n, np.int64)
+    for g in graphs:
+        lo, hi, first, last = node_ptr[g], node_ptr[g + 1], edge_ptr[g], edge_ptr[g + 1]
+        _ancestors(source_node, mark_node, local, lo, hi, first, last, direct.size > 0, node, reach, anc_ptr, anc)
+        for h in range(heads):
+            _weights(
+                source, transition, mark, source_node, mark_node, edge, pred_ptr, pred, pred_line, local,
+                first, last, h, hi - lo, weight[h], gating[h],
+            )  # fmt: skip
+            _set_diagonal(gating[h], direct, node, hi - lo, h)
+            _clear(d_gating[h], hi - lo)
+        for d in range(hi - lo):
+            nd = _row(node[d])
+            for i in range(anc_ptr[d], anc_ptr[d + 1]):
+                s = _row(anc[i])
+                ns = _row(node[s])
+                for h in range(heads):
+                    score = query[nd, h, 0] * key[ns, h, 0]
+                    for j in range(1, width):
+                        score += query[nd, h, j] * key[ns, h, j]
+                    heard = grad_out[nd, h, 0] * value[ns, h, 0]
+                    for j in range(1, depth):
+                        heard += grad_out[nd, h, j] * value[ns, h, j]
+                    d_gating[h, d, s] = heard * score
+                    if d == anc[i]:
+                        grad_direct[nd, h] = heard * score
+                    heard *= gating[h, d, s]
+                    score *= gating[h, d, s]
+                    for j in range(width):
+                        grad_query[nd, h, j] += heard * key[ns, h, j]
+                    for j in range(width):
+                        grad_key[ns, h, j] += heard * query[nd, h, j]
+                    for j in range(depth):
+                        grad_value[ns, h, j] += score * grad_out[nd, h, j]
+        for h in range(heads):
+            _gate_gradients(
+                transition, mark, source_node, mark_node, edge, pred_ptr, pred, pred_line, local, first, last, h,
+                weight[h], d_weight, d_gating[h], grad_source, grad_transition, grad_mark,
+            )  # fmt: skip

@@ -11,9 +11,7 @@ from plstm_graph.graph.linedag import LineDAG
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
 
-def check_gates(
-    source: Tensor, transition: Tensor, mark: Tensor, dag: LineDAG, line_mask: Tensor | None
-) -> Tensor:
+def check_gates(source: Tensor, transition: Tensor, mark: Tensor, dag: LineDAG, line_mask: Tensor | None) -> Tensor:
     """Check the gates and return the transitions with masked line edges set to zero.
 
     Raises:
@@ -33,8 +31,8 @@ def check_gates(
     return torch.where(line_mask.unsqueeze(-1), transition, 0)
 
 
-def check_nodes(query: Tensor, key: Tensor, value: Tensor, source: Tensor, dag: LineDAG) -> None:
-    """Check query, key and value against the gates.
+def check_nodes(query: Tensor, key: Tensor, value: Tensor, direct: Tensor | None, source: Tensor, dag: LineDAG) -> None:
+    """Check query, key, value and direct gate against the other gates.
 
     Raises:
         FeatureError: names the tensor, what it should be and what it is.
@@ -44,6 +42,8 @@ def check_nodes(query: Tensor, key: Tensor, value: Tensor, source: Tensor, dag: 
     _expect("query", query, (dag.num_nodes, heads, width), "[N, H, K]", source, dag)
     _expect("key", key, (dag.num_nodes, heads, width), "[N, H, K]", source, dag)
     _expect("value", value, (dag.num_nodes, heads, value.size(-1) if value.dim() else 0), "[N, H, V]", source, dag)
+    if direct is not None:
+        _expect("direct", direct, (dag.num_nodes, heads), "[N, H]", source, dag)
 
 
 def _expect(name: str, tensor: Tensor, shape: tuple[int, ...], letters: str, like: Tensor, dag: LineDAG) -> None:

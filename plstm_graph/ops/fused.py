@@ -17,6 +17,7 @@ def run(
     mark: Tensor,
     dag: LineDAG,
     reverse: bool,
+    direct: Tensor | None = None,
 ) -> Tensor:
     """Evaluate the operator by the fused kernel of the device; see :func:`plstm_graph.ops.plstm`.
 
@@ -29,4 +30,4 @@ def run(
         from plstm_graph.ops.fused_gpu import fused_gpu as kernel
     else:
         raise EngineError(f"engine='fused' has no kernel for {value.device}: use 'wavefront', which runs everywhere")
-    return kernel(query, key, value, source, transition, mark, dag, reverse)
+    return kernel(query, key, value, source, transition, mark, dag, reverse, direct)

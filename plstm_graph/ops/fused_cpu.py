@@ -21,11 +21,11 @@ from torch import Tensor
 
 from plstm_graph.graph.linedag import LineDAG
 
-SMALL_PAIRS = 6.0
+SMALL_PAIRS = 20.0
 """A graph of n nodes counts as small if ``n (K + V) <= SMALL_PAIRS * K * V``: measured crossover of the kernels."""
 
-SEGMENT_BYTES = 2**21
-"""Memory for the states of one segment, about the size of a core's cache."""
+SEGMENT_BYTES = 2**18
+"""Memory for the states of one segment, a fraction of a core's cache."""
 
 
 def fused_cpu(
@@ -37,11 +37,12 @@ def fused_cpu(
     mark: Tensor,
     dag: LineDAG,
     reverse: bool,
+    direct: Tensor | None,
 ) -> Tensor:
     """Evaluate the operator; see :func:`plstm_graph.ops.plstm`. Once differentiable."""
-    return _forward(
-        query, key, value, source, transition, mark, dag.edge_index, dag.line_index, dag.node_ptr, dag.edge_ptr, reverse
-    )
+    index = (dag.edge_index, dag.line_index, dag.node_ptr, dag.edge_ptr)
+    direct = value.new_empty(0, value.size(1)) if direct is None else direct
+    return _forward(query, key, value, source, transition, mark, direct, *index, reverse)
 
 
 @torch.library.custom_op("plstm_graph::fused_cpu", mutates_args=(), device_types="cpu")
@@ -52,14 +53,15 @@ def _forward(
     source: Tensor,
     transition: Tensor,
     mark: Tensor,
+    direct: Tensor,
     edge_index: Tensor,
     line_index: Tensor,
     node_ptr: Tensor,
     edge_ptr: Tensor,
     reverse: bool,
 ) -> Tensor:
-    out = torch.zeros(value.shape, dtype=value.dtype)
-    inputs = _arrays(query, key, value, source, transition, mark)
+    out = _zeros(value)
+    inputs = _arrays(query, key, value, source, transition, mark, direct)
     _run(_forward_jobs(inputs, _Graphs(edge_index, line_index, node_ptr, edge_ptr, reverse), out.numpy()))
     return out
 
@@ -78,14 +80,15 @@ def _backward(
     source: Tensor,
     transition: Tensor,
     mark: Tensor,
+    direct: Tensor,
     edge_index: Tensor,
     line_index: Tensor,
     node_ptr: Tensor,
     edge_ptr: Tensor,
     reverse: bool,
 ) -> list[Tensor]:
-    tensors = (query, key, value, source, transition, mark)
-    grads = [torch.zeros(t.shape, dtype=t.dtype) for t in tensors]
+    tensors = (query, key, value, source, transition, mark, direct)
+    grads = [_zeros(t) for t in tensors]
     graphs = _Graphs(edge_index, line_index, node_ptr, edge_ptr, reverse)
     tiles: list[tuple[np.ndarray, ...]] = []
     _run(_backward_jobs(_arrays(*tensors), graphs, *_arrays(grad_out), tuple(g.numpy() for g in grads), tiles))
@@ -97,12 +100,12 @@ def _backward(
 
 @_backward.register_fake
 def _(grad_out: Tensor, *tensors: Any) -> list[Tensor]:
-    return [torch.empty_like(t, memory_format=torch.contiguous_format) for t in tensors[:6]]
+    return [torch.empty_like(t, memory_format=torch.contiguous_format) for t in tensors[:7]]
 
 
 def _keep_inputs(ctx: Any, inputs: tuple, output: Tensor) -> None:
-    ctx.save_for_backward(*inputs[:10])
-    ctx.reverse = inputs[10]
+    ctx.save_for_backward(*inputs[:11])
+    ctx.reverse = inputs[11]
 
 
 def _gradients(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
@@ -115,25 +118,27 @@ _forward.register_autograd(_gradients, setup_context=_keep_inputs)
 class _Graphs:
     """Index arrays of a call, by processing position."""
 
-    def __init__(self, edge_index: Tensor, line_index: Tensor, node_ptr: Tensor, edge_ptr: Tensor, reverse: bool) -> None:
+    def __init__(
+        self, edge_index: Tensor, line_index: Tensor, node_ptr: Tensor, edge_ptr: Tensor, reverse: bool
+    ) -> None:
         from plstm_graph.ops import _fused_small
 
         tail, head, before, after, self.node_ptr, self.edge_ptr = _arrays(*edge_index, *line_index, node_ptr, edge_ptr)
         self.order = _fused_small.processing_order(tail, head, before, after, self.node_ptr, self.edge_ptr, reverse)
 
     def split(self, key_dim: int, value_dim: int) -> tuple[np.ndarray, np.ndarray]:
-        """Numbers of the small and of the large graphs; graphs without edges are neither."""
-        nodes, edges = np.diff(self.node_ptr), np.diff(self.edge_ptr)
-        small = nodes * (key_dim + value_dim) <= SMALL_PAIRS * key_dim * value_dim
+        """Numbers of the small and of the large graphs; there is nothing to do in graphs without nodes."""
+        nodes = np.diff(self.node_ptr)
         if key_dim == 0 or value_dim == 0:
-            edges = np.zeros_like(edges)
-        return np.flatnonzero(small & (edges > 0)), np.flatnonzero(~small & (edges > 0))
+            nodes = np.zeros_like(nodes)
+        small = nodes * (key_dim + value_dim) <= SMALL_PAIRS * key_dim * value_dim
+        return np.flatnonzero(small & (nodes > 0)), np.flatnonzero(~small & (nodes > 0))
 
     def chunks(self, graphs: np.ndarray) -> list[np.ndarray]:
         """Small graphs in runs of about equal work, a few per thread."""
         if graphs.size == 0:
             return []
-        work = np.cumsum(np.diff(self.edge_ptr)[graphs] * np.diff(self.node_ptr)[graphs])
+        work = np.cumsum(np.diff(self.node_ptr)[graphs] ** 2)
         wanted = min(graphs.size, 4 * torch.get_num_threads())
         ends = np.searchsorted(work, work[-1] * np.arange(1, wanted) / wanted)
         return [chunk for chunk in np.split(graphs, ends) if chunk.size]
@@ -151,9 +156,7 @@ def _forward_jobs(inputs: tuple[np.ndarray, ...], graphs: _Graphs, out: np.ndarr
         slot, _, num_slots = _fused_large.assign_slots(graphs.order, first, last)
         for h in range(out.shape[1]):
             for low, high in _tiles(out, large.size):
-                yield partial(
-                    _fused_large.forward, *inputs, graphs.order, slot, num_slots, first, last, h, low, high, out
-                )
+                yield partial(_large_forward, inputs, graphs, g, slot, num_slots, first, last, h, low, high, out)
     for chunk in graphs.chunks(small):
         yield partial(_fused_small.forward, *inputs, graphs.order, chunk, graphs.node_ptr, graphs.edge_ptr, out)
 
@@ -180,15 +183,34 @@ def _backward_jobs(
                 length = max(SEGMENT_BYTES // state_bytes, int((num_slots * (last - first)) ** 0.5), 1)
                 pointer, alive = _fused_large.segment_borders(last_use, length)
                 yield partial(
-                    _fused_large.backward,
-                    *inputs,
-                    graphs.order, slot, last_use, num_slots, pointer, alive,
+                    _large_backward, inputs, graphs, g, slot, last_use, num_slots, pointer, alive,
                     first, last, h, low, high, length, grad_out, into,
                 )  # fmt: skip
     for chunk in graphs.chunks(small):
         yield partial(
             _fused_small.backward, *inputs, graphs.order, chunk, graphs.node_ptr, graphs.edge_ptr, grad_out, grads
         )
+
+
+def _large_forward(inputs, graphs, g, slot, num_slots, first, last, h, low, high, out) -> None:
+    from plstm_graph.ops import _fused_large as kernels
+
+    kernels.forward(*inputs[:6], graphs.order, slot, num_slots, first, last, h, low, high, out)
+    if inputs[6].size:
+        kernels.forward_direct(*inputs[:3], inputs[6], *graphs.node_ptr[g : g + 2], h, low, high, out)
+
+
+def _large_backward(
+    inputs, graphs, g, slot, last_use, num_slots, pointer, alive, first, last, h, low, high, length, grad_out, grads
+) -> None:
+    from plstm_graph.ops import _fused_large as kernels
+
+    kernels.backward(
+        *inputs[:6], graphs.order, slot, last_use, num_slots, pointer, alive,
+        first, last, h, low, high, length, grad_out, grads,
+    )  # fmt: skip
+    if inputs[6].size:
+        kernels.backward_direct(*inputs[:3], inputs[6], *graphs.node_ptr[g : g + 2], h, low, high, grad_out, grads)
 
 
 def _tiles(out: np.ndarray, num_large: int) -> list[tuple[int, int]]:
@@ -200,6 +222,11 @@ def _tiles(out: np.ndarray, num_large: int) -> list[tuple[int, int]]:
     if num_large * heads >= 8:
         return [(0, depth)]
     return [(low, min(low + 16, depth)) for low in range(0, max(depth, 1), 16)]
+
+
+def _zeros(like: Tensor) -> Tensor:
+    """Zeros straight from the operating system, which need not be written before the kernels write them."""
+    return torch.from_numpy(np.zeros(tuple(like.shape), dtype=torch.empty(0, dtype=like.dtype).numpy().dtype))
 
 
 def _arrays(*tensors: Tensor) -> tuple[np.ndarray, ...]:

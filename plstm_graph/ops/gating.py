@@ -41,7 +41,9 @@ def gating_matrix(
     sizes = dag.node_ptr.diff().tolist()
     result = [source.new_zeros(source.size(1), n, n) for n in sizes]
     for bucket in make_buckets(dag):
-        for i, gating in zip(bucket.graphs.tolist(), bucket_gating(source, transition, mark, dag, bucket, reverse), strict=True):
+        for i, gating in zip(
+            bucket.graphs.tolist(), bucket_gating(source, transition, mark, dag, bucket, reverse), strict=True
+        ):
             result[i] = gating[:, : sizes[i], : sizes[i]]
     return result
 

@@ -39,14 +39,15 @@ def plstm(
     line_mask: Tensor | None = None,
     reverse: bool = False,
     engine: str = "auto",
+    direct: Tensor | None = None,
 ) -> Tensor:
-    r"""Source-Transition-Mark recurrence on the line graph of a DAG, differentiable in all six tensors.
+    r"""Source-Transition-Mark recurrence on the line graph of a DAG, differentiable in all tensors.
 
     .. math::
         C_e = \sum_{e' \to e} T_{e'e} C_{e'} + S_e \, k_{tail(e)} v_{tail(e)}^T, \qquad
-        h_n = q_n^T \sum_{e \in in(n)} M_e C_e
+        h_n = q_n^T \Big( \sum_{e \in in(n)} M_e C_e + D_n \, k_n v_n^T \Big)
 
-    Equations (5) and (6) of arXiv 2506.11997 without the direct term. Nothing is scaled or normalised.
+    Equations (5) and (6) of arXiv 2506.11997. Nothing is scaled or normalised.
 
     Args:
         query: ``[N, H, K]``.
@@ -61,6 +62,7 @@ def plstm(
         engine: ``"reference"``, ``"wavefront"``, ``"parallel"``, ``"fused"``, ``"chunkwise"``, or ``"auto"``, whose
             choice :func:`explain_engine` explains. All give the same values up to rounding; ``"wavefront"`` and
             ``"parallel"`` and ``"reference"`` are twice differentiable.
+        direct: ``[N, H]``, what a node hears of itself; ``None`` leaves that term out.
 
     Returns:
         ``[N, H, V]`` in the dtype of the inputs; bfloat16 and float16 are accumulated in float32.
@@ -70,7 +72,7 @@ def plstm(
         EngineError: the engine does not exist or cannot serve this call.
     """
     transition = check_gates(source, transition, mark, dag, line_mask)
-    check_nodes(query, key, value, source, dag)
+    check_nodes(query, key, value, direct, source, dag)
     if engine == "auto":
         engine = _choose(dag, query.device, query.size(-1)).engine
     elif engine not in ENGINES:
@@ -79,10 +81,16 @@ def plstm(
             f"engine={engine!r} does not exist; choose from auto, {', '.join(ENGINES)}"
             + (f"; did you mean {near[0]!r}?" if near else "")
         )
-    tensors = (query, key, value, source, transition, mark)
-    if value.dtype in (torch.bfloat16, torch.float16):
-        return ENGINES[engine](*(t.float() for t in tensors), dag, reverse).to(value.dtype)
-    return ENGINES[engine](*tensors, dag, reverse)
+    dtype = value.dtype
+    if dtype in (torch.bfloat16, torch.float16):
+        query, key, value, source, transition, mark = (t.float() for t in (query, key, value, source, transition, mark))
+        direct = None if direct is None else direct.float()
+    if engine == "fused":
+        return fused.run(query, key, value, source, transition, mark, dag, reverse, direct).to(dtype)
+    heard = ENGINES[engine](query, key, value, source, transition, mark, dag, reverse)
+    if direct is not None:
+        heard = heard + (direct * (query * key).sum(-1)).unsqueeze(-1) * value
+    return heard.to(dtype)
 
 
 class EngineChoice(NamedTuple):
@@ -112,7 +120,9 @@ def _choose(dag: LineDAG, device: torch.device, key_dim: int) -> EngineChoice:
     mean_edges = dag.num_edges / max(1, dag.num_graphs)
     if device.type == "cuda" and _has_triton():
         if dag.num_graphs * 4 < dag.num_levels:
-            return EngineChoice("chunkwise", f"{dag.num_levels} levels against {dag.num_graphs} graphs: depth dominates")
+            return EngineChoice(
+                "chunkwise", f"{dag.num_levels} levels against {dag.num_graphs} graphs: depth dominates"
+            )
         return EngineChoice("fused", "one Triton program per graph and head keeps the states on chip")
     if mean_edges <= 8 * key_dim and dag.num_graphs > 1:
         return EngineChoice("parallel", f"{mean_edges:.0f} edges per graph are few enough for dense gating matrices")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import BatchNorm, JumpingKnowledge
+from torch_geometric.data import Data
+from torch_geometric.nn import BatchNorm
 from torch_geometric.nn.resolver import aggregation_resolver
 from torch_geometric.utils import scatter
 
-from plstm_graph.errors import ConfigError
+from plstm_graph.errors import ConfigError, FeatureError
+from plstm_graph.nn.conv import one_of
 
 State = Tensor | None
 LayerFactory = Callable[[], nn.Module]
@@ -30,14 +33,16 @@ class GraphNet(nn.Module):
         num_layers: number of layers.
         pooling: any aggregation of PyG by name (``"mean"``, ``"sum"``, ``"max"``, ...).
         level: ``"graph"`` gives ``[G, T]``, ``"node"`` gives ``[N, T]``.
-        norm: ``"batch"``, ``"layer"`` or ``"none"``, after every layer.
+        block_norm: ``"batch"``, ``"layer"`` or ``"none"``, after every layer.
         dropout: probability, after every layer.
         residual: add the input of a layer to its output.
-        jumping: what the head reads: ``"last"`` layer, ``"sum"`` or ``"cat"`` of all layers and the encoder; ``"cat"``
-            before a linear head is a readout per layer.
+        last_relu: ReLU after the last layer too, not only between layers.
+        readout: what the head reads: the ``"last"`` layer, the ``"sum"`` of encoder and layers, or ``"layers"``, their
+            concatenation, which before a linear head is one readout per layer.
+        rwse_dim: size of ``data.rwse [N, rwse_dim]`` (random-walk structural encodings), 0 for none.
         virtual_node: one extra node per graph that hears from and speaks to all nodes between layers.
         head_layers: linear layers of the head.
-        plain: the layers bring their own activation, norm, dropout and residual connection.
+        own_residual: the layers bring their own activation, norm, dropout and residual connection.
         share_layers: use one layer ``num_layers`` times.
     """
 
@@ -52,34 +57,42 @@ class GraphNet(nn.Module):
         *,
         pooling: str = "mean",
         level: str = "graph",
-        norm: str = "batch",
+        block_norm: str = "batch",
         dropout: float = 0.0,
         residual: bool = True,
-        jumping: str = "last",
+        last_relu: bool = False,
+        readout: str = "last",
+        rwse_dim: int = 0,
         virtual_node: bool = False,
         head_layers: int = 1,
-        plain: bool = False,
+        own_residual: bool = False,
         share_layers: bool = False,
     ) -> None:
         super().__init__()
-        choose("jumping", jumping, ("last", "sum", "cat"))
-        choose("level", level, ("graph", "node"))
-        self.dropout, self.residual, self.jumping, self.level, self.plain = dropout, residual, jumping, level, plain
+        one_of("readout", readout, ("last", "sum", "layers"))
+        one_of("level", level, ("graph", "node"))
+        if num_layers < 1:
+            raise ConfigError(f"num_layers must be at least 1, got {num_layers}")
+        self.dropout, self.residual, self.readout, self.own_residual = dropout, residual, readout, own_residual
+        self.num_layers, self.num_relus = num_layers, num_layers if last_relu else num_layers - 1
         distinct = 1 if share_layers else num_layers
-        self.num_layers = num_layers
         self.encode_node = encode_node
+        self.encode_walks = (
+            nn.Sequential(make_norm("batch", rwse_dim), nn.Linear(rwse_dim, hidden_channels)) if rwse_dim else None
+        )
         self.encode_edge = nn.ModuleList(encode_edge() for _ in range(distinct)) if encode_edge is not None else None
         self.layers = nn.ModuleList(layer() for _ in range(distinct))
-        self.norms = nn.ModuleList(make_norm("none" if plain else norm, hidden_channels) for _ in range(num_layers))
+        self.norms = nn.ModuleList(
+            make_norm("none" if own_residual else block_norm, hidden_channels) for _ in range(num_layers)
+        )
         self.virtual_node = VirtualNode(hidden_channels, num_layers, dropout, residual) if virtual_node else None
-        self.join = JumpingKnowledge("cat") if jumping == "cat" else None
-        width = hidden_channels * (num_layers + 1 if jumping == "cat" else 1)
+        width = hidden_channels * (num_layers + 1 if readout == "layers" else 1)
         self.pool = aggregation_resolver(pooling) if level == "graph" else None
         self.head = make_head(width, hidden_channels, out_channels, head_layers)
 
-    def forward(self, data) -> Tensor:  # noqa: ANN001 - a PyG Data or Batch
+    def forward(self, data: Data) -> Tensor:
         """Shapes: ``data.x [N, F]``, ``data.edge_index [2, E]``, ``data.edge_attr [E, D]`` -> ``[G, T]``."""
-        x = self.encode_node(data.x)
+        x = self._encode(data)
         batch, num_graphs = data.batch, data.num_graphs
         if batch is None:
             batch, num_graphs = x.new_zeros(x.size(0), dtype=torch.long), 1
@@ -95,23 +108,31 @@ class GraphNet(nn.Module):
             seen.append(x)
         return self.head(self._read(seen, batch, num_graphs))
 
-    def _layer(self, i: int, x: Tensor, state: State, data, batch: Tensor) -> tuple[Tensor, State]:  # noqa: ANN001
+    def _layer(self, i: int, x: Tensor, state: State, data: Data, batch: Tensor) -> tuple[Tensor, State]:
         k = i % len(self.layers)
         edge = self.encode_edge[k](data.edge_attr) if self.encode_edge is not None else None
         out, state = self.layers[k](x, state, data.edge_index, edge, batch)
-        if self.plain:
+        if self.own_residual:
             return out, state
         out = self.norms[i](out)
-        if i + 1 < self.num_layers:
+        if i < self.num_relus:
             out = out.relu()
         out = nn.functional.dropout(out, self.dropout, self.training)
         return (out + x if self.residual else out), state
 
+    def _encode(self, data: Data) -> Tensor:
+        x = self.encode_node(data.x)
+        if self.encode_walks is None:
+            return x
+        if data.get("rwse") is None:
+            raise FeatureError("the model has rwse_dim > 0, but the data has no attribute rwse")
+        return x + self.encode_walks(data.rwse)
+
     def _read(self, seen: list[Tensor], batch: Tensor, num_graphs: int) -> Tensor:
-        if self.jumping == "cat":
-            x = self.join(seen)
+        if self.readout == "layers":
+            x = torch.cat(seen, dim=-1)
         else:
-            x = torch.stack(seen).sum(0) if self.jumping == "sum" else seen[-1]
+            x = torch.stack(seen).sum(0) if self.readout == "sum" else seen[-1]
         return self.pool(x, batch, dim_size=num_graphs) if self.pool is not None else x
 
 
@@ -153,7 +174,7 @@ def make_norm(name: str, width: int) -> nn.Module:
     Raises:
         ConfigError: another name.
     """
-    choose("norm", name, ("batch", "layer", "none"))
+    one_of("block_norm", name, ("batch", "layer", "none"))
     if name == "batch":
         return BatchNorm(width, allow_single_element=True)  # a batch may hold one graph, or one node
     return nn.LayerNorm(width) if name == "layer" else nn.Identity()
@@ -163,16 +184,6 @@ def make_head(in_channels: int, width: int, out_channels: int, num_layers: int) 
     """``num_layers`` linear maps with ReLU between, ``in_channels → width → … → out_channels``."""
     sizes = [in_channels, *[width] * (num_layers - 1), out_channels]
     steps: list[nn.Module] = []
-    for a, b in zip(sizes, sizes[1:], strict=False):
+    for a, b in pairwise(sizes):
         steps += [nn.Linear(a, b), nn.ReLU()]
     return nn.Sequential(*steps[:-1])
-
-
-def choose(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    """Check an option.
-
-    Raises:
-        ConfigError: ``value`` is not one of ``allowed``.
-    """
-    if value not in allowed:
-        raise ConfigError(f"{name}={value!r} does not exist; choose from {', '.join(allowed)}")
