@@ -48,9 +48,8 @@ def build(edge_index: Tensor, num_nodes: int, order: Tensor | None, batch: Tenso
         "edge_ptr": _pointer(graph_of[tail], node_ptr.size - 1),
         "column_ptr": _pointer(columns_of, node_ptr.size - 1),
     }
-    return {name: torch.from_numpy(array).to(edge_index.device) for name, array in arrays.items()} | {
-        "num_nodes": num_nodes
-    }
+    tensors = {name: torch.from_numpy(array).to(edge_index.device) for name, array in arrays.items()}
+    return tensors | {"num_nodes": num_nodes, "num_columns": columns_of.size}
 
 
 def check_graph(

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import register_dataclass
 
 from plstm_graph.errors import GraphError
 
@@ -31,6 +32,7 @@ class LineDAG:
         node_ptr: ``[G + 1]`` int64, first node of every graph, and ``num_nodes``.
         edge_ptr: ``[G + 1]`` int64, first edge of every graph, and ``E``.
         column_ptr: ``[G + 1]`` int64, first original column of every graph, and their number.
+        num_columns: number of columns C of the original ``edge_index``, the rows of ``edge_attr``.
     """
 
     edge_index: Tensor
@@ -42,6 +44,7 @@ class LineDAG:
     node_ptr: Tensor
     edge_ptr: Tensor
     column_ptr: Tensor
+    num_columns: int
     _cache: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -92,6 +95,7 @@ class LineDAG:
             node_ptr=_join_ptr([d.node_ptr + n for d, n, _, _ in pairs]),
             edge_ptr=_join_ptr([d.edge_ptr + e for d, _, e, _ in pairs]),
             column_ptr=_join_ptr([d.column_ptr + c for d, _, _, c in pairs]),
+            num_columns=columns[-1],
         )
 
     @property
@@ -108,11 +112,6 @@ class LineDAG:
     def num_graphs(self) -> int:
         """Number of graphs G; a single graph counts as one, an empty batch as none."""
         return self.node_ptr.numel() - 1
-
-    @property
-    def num_columns(self) -> int:
-        """Number of columns C of the ``edge_index`` that this was made from (rows of ``edge_attr``)."""
-        return self.cached("num_columns", lambda: int(self.column_ptr[-1]))
 
     @property
     def num_levels(self) -> int:
@@ -159,6 +158,7 @@ class LineDAG:
             node_ptr=ptr[0],
             edge_ptr=ptr[1],
             column_ptr=ptr[2],
+            num_columns=c1 - c0,
         )
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> LineDAG:
@@ -193,6 +193,9 @@ class LineDAG:
 
 
 FIELDS = tuple(name for name in LineDAG.__dataclass_fields__ if name != "_cache")
+
+# so that torch.export takes a LineDAG among a model's inputs
+register_dataclass(LineDAG, field_names=list(FIELDS), drop_field_names=["_cache"])
 
 
 def _offsets(sizes: list[int]) -> list[int]:

@@ -86,6 +86,7 @@ class DAGMixin:
             view = LineDAG(
                 **{name: store[f"dag_{name}"] for name in _TENSORS},
                 num_nodes=self.num_nodes,
+                num_columns=store["edge_index"].size(1),
                 **{f"{name}_ptr": _pointer(size) for name, size in zip(_PTRS, store["dag_sizes"].T, strict=True)},
             )
             self.__dict__["_dag_view"] = view
