@@ -144,7 +144,9 @@ def _array(kind: str, label: object, name: Hashable, value: Any, values: list[An
     except ValueError:
         ragged = True
     if ragged or array.dtype.kind not in "biuf" or array.ndim > 1:
-        message = f"{kind} {label!r} has {name!r} = {reprlib.repr(value)}, which is neither a number nor a vector of numbers"
+        message = (
+            f"{kind} {label!r} has {name!r} = {reprlib.repr(value)}, which is neither a number nor a vector of numbers"
+        )
         if not ragged and array.ndim == 0:
             seen = sorted({str(v) for v in values})[:8]
             message += (
