@@ -87,7 +87,10 @@ def plstm(
         direct = None if direct is None else direct.float()
     if engine == "fused":
         return fused.run(query, key, value, source, transition, mark, dag, reverse, direct).to(dtype)
-    heard = ENGINES[engine](query, key, value, source, transition, mark, dag, reverse)
+    if dag.num_edges:
+        heard = ENGINES[engine](query, key, value, source, transition, mark, dag, reverse)
+    else:  # nothing to hear, but still part of the graph of derivatives
+        heard = torch.where(torch.zeros_like(value, dtype=torch.bool), value, 0)
     if direct is not None:
         heard = heard + (direct * (query * key).sum(-1)).unsqueeze(-1) * value
     return heard.to(dtype)

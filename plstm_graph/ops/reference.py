@@ -40,4 +40,4 @@ def run(
         # (6)  h_n = q_n^T sum_e M_e C_e
         heard[head[e]].append(mark[e, :, None] * torch.einsum("hk,hkv->hv", query[head[e]], state[e]))
     silent = value.new_zeros(value.shape[1:])
-    return torch.stack([sum(parts, silent) for parts in heard]) if heard else torch.zeros_like(value)
+    return torch.stack([sum(parts, silent) for parts in heard])

@@ -1,0 +1,136 @@
+"""Independent truths about pLSTM on a DAG: dense algebra, explicit paths, brute force. No code of the engines here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+NAMES = ("query", "key", "value", "source", "transition", "mark")
+
+
+def dense_gating(
+    tail, head, line, num_nodes: int, source: Tensor, transition: Tensor, mark: Tensor, mask=None
+) -> Tensor:
+    """G = M (I - T)^-1 S, equation (7), for one head: gates ``[E], [L], [E]`` → ``[N, N]``."""
+    edges = len(tail)
+    rows = torch.arange(edges)
+    written = source.new_zeros(edges, num_nodes).index_put((rows, torch.tensor(tail, dtype=torch.int64)), source)
+    read = source.new_zeros(num_nodes, edges).index_put((torch.tensor(head, dtype=torch.int64), rows), mark)
+    if mask is not None:
+        transition = transition * mask.to(transition.dtype)
+    before, after = torch.tensor(line, dtype=torch.int64).reshape(-1, 2).T
+    chain = source.new_zeros(edges, edges).index_put((after, before), transition)
+    return read @ torch.linalg.inv(torch.eye(edges, dtype=source.dtype) - chain) @ written
+
+
+def dense_plstm(
+    tensors: dict[str, Tensor], dag, line_mask=None, reverse: bool = False, direct: Tensor | None = None
+) -> Tensor:
+    """h_n = sum over n' of G_nn' (q_n · k_n') v_n', in the dtype of the tensors."""
+    tail, head = dag.edge_index.tolist()
+    line = [tuple(pair) for pair in dag.line_index.T.tolist()]
+    if reverse:
+        tail, head, line = head, tail, [(b, a) for a, b in line]
+    outputs = []
+    for h in range(tensors["value"].size(1)):
+        gates = (tensors[name][:, h] for name in ("source", "transition", "mark"))
+        gating = dense_gating(tail, head, line, dag.num_nodes, *gates, mask=line_mask)
+        if direct is not None:
+            gating = gating + torch.diag(direct[:, h])
+        score = tensors["query"][:, h] @ tensors["key"][:, h].T
+        outputs.append((gating * score) @ tensors["value"][:, h])
+    return torch.stack(outputs, dim=1)
+
+
+def paths_plstm(tensors: dict[str, Tensor], dag, line_mask=None, reverse: bool = False) -> Tensor:
+    """Sum over all directed paths of edges: write at the first, pass along, read at the last."""
+    tail, head = dag.edge_index.tolist()
+    line = list(enumerate(map(tuple, dag.line_index.T.tolist())))
+    if reverse:
+        tail, head, line = head, tail, [(i, (b, a)) for i, (a, b) in line]
+    after: dict[int, list[tuple[int, int]]] = {}
+    for i, (a, b) in line:
+        if line_mask is None or bool(line_mask[i]):
+            after.setdefault(a, []).append((i, b))
+    out = torch.zeros_like(tensors["value"])
+    rows = [out[n] for n in range(dag.num_nodes)]
+    for path in _paths(range(len(tail)), after):
+        first, last = path[0][1], path[-1][1]
+        weight = tensors["source"][first] * tensors["mark"][last]
+        for i, _ in path[1:]:
+            weight = weight * tensors["transition"][i]
+        n, m = head[last], tail[first]
+        score = (tensors["query"][n] * tensors["key"][m]).sum(-1)
+        rows[n] = rows[n] + (weight * score).unsqueeze(-1) * tensors["value"][m]
+    return torch.stack(rows) if rows else out
+
+
+def _paths(starts, after) -> Iterator[list[tuple[int, int]]]:
+    stack = [[(-1, e)] for e in starts]
+    while stack:
+        path = stack.pop()
+        yield path
+        stack.extend([*path, step] for step in after.get(path[-1][1], []))
+
+
+def brute_line_graph(edge_index: Tensor) -> set[tuple[int, int]]:
+    """All pairs (e', e) with head(e') = tail(e)."""
+    tail, head = edge_index.tolist()
+    return {(a, b) for a in range(len(tail)) for b in range(len(tail)) if head[a] == tail[b]}
+
+
+def path_counts(line_index: Tensor, num_edges: int) -> Tensor:
+    """Number of directed paths of length >= 1 between any two edges ``[E, E]``, by powers of the adjacency matrix."""
+    step = torch.zeros(num_edges, num_edges, dtype=torch.float64)
+    step[line_index[0], line_index[1]] = 1
+    total, power = torch.zeros_like(step), step
+    while power.any():
+        total, power = total + power, power @ step
+    return total
+
+
+def brute_levels(line_index: Tensor, num_edges: int) -> list[int]:
+    """Length of the longest path that ends in each edge, by relaxation."""
+    level = [0] * num_edges
+    for _ in range(num_edges):
+        for a, b in line_index.T.tolist():
+            level[b] = max(level[b], level[a] + 1)
+    return level
+
+
+def random_tensors(
+    dag, heads: int, key_dim: int, value_dim: int, dtype=torch.float64, seed: int = 0
+) -> dict[str, Tensor]:
+    """Inputs of the operator that ask for gradients."""
+    generator = torch.Generator().manual_seed(seed)
+    nodes, edges, lines = dag.num_nodes, dag.num_edges, dag.num_line_edges
+    shapes = [(nodes, heads, key_dim)] * 2 + [(nodes, heads, value_dim), (edges, heads), (lines, heads), (edges, heads)]
+    scale = {"transition": 0.5}
+    return {
+        name: (scale.get(name, 1.0) * torch.randn(shape, generator=generator, dtype=torch.float64))
+        .to(dtype)
+        .requires_grad_()
+        for name, shape in zip(NAMES, shapes, strict=True)
+    }
+
+
+def output_and_gradients(function, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The output of ``function(tensors)`` and the gradient of a fixed weighted sum of it in every tensor."""
+    out = function(tensors)
+    weight = torch.randn(out.shape, generator=torch.Generator().manual_seed(7), dtype=torch.float64).to(out.dtype)
+    grads = torch.autograd.grad((out * weight).sum(), list(tensors.values()), allow_unused=True)
+    found = {"output": out.detach()}
+    for (name, tensor), grad in zip(tensors.items(), grads, strict=True):
+        found[f"grad_{name}"] = torch.zeros_like(tensor) if grad is None else grad
+    return found
+
+
+def assert_same(found: dict[str, Tensor], expected: dict[str, Tensor], rtol: float, atol: float) -> None:
+    """Compare by name."""
+    assert found.keys() == expected.keys()
+    for name, value in found.items():
+        torch.testing.assert_close(
+            value.double(), expected[name].double(), rtol=rtol, atol=atol, msg=lambda text, name=name: f"{name}: {text}"
+        )
