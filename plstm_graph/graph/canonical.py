@@ -54,7 +54,7 @@ def _row_hash(color: Tensor | None, rows: int, name: str) -> np.ndarray:
         return hashed
     if color.dim() == 0 or color.size(0) != rows:
         raise GraphError(f"{name} must have {rows} rows, got shape {list(color.shape)}")
-    values = color.detach().cpu().reshape(rows, -1)
+    values = color.detach().cpu().reshape(rows, color[:1].numel() if rows else 1)
     values = values.double() + 0.0 if values.is_floating_point() else values.long()  # + 0.0 turns -0.0 into 0.0
     for column in values.numpy().view(np.uint64).T:
         hashed = (hashed ^ column) * np.uint64(0xBF58476D1CE4E5B9)

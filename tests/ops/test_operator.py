@@ -233,5 +233,5 @@ def test_explain_engine_gives_engine_and_reason():
 
 def test_parallel_refuses_a_graph_too_large_and_says_what_would_do():
     dag = path_dag(9000)
-    with pytest.raises(EngineError, match="graph 0 has 8,999 edges.*'fused'"):
+    with pytest.raises(EngineError, match=r"graph 0 has 8,999 edges.*'fused'"):
         plstm(*random_tensors(dag, 1, 1, 1).values(), dag, engine="parallel")

@@ -1,0 +1,161 @@
+"""Orientations, and the transform that applies them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch_geometric.data import Batch, Data, HeteroData
+
+from plstm_graph import ToLineDAG
+from plstm_graph.errors import ConfigError, CycleError, FeatureError, GraphError
+from plstm_graph.graph.orientation import node_order
+
+
+def colored_graph(seed: int, num_nodes: int = 9) -> Data:
+    """A random undirected graph with two node colours and three edge colours."""
+    generator = torch.Generator().manual_seed(seed)
+    edges = (torch.rand(num_nodes, num_nodes, generator=generator) < 0.3).triu(1).nonzero().T
+    color = torch.randint(0, 3, (edges.size(1), 1), generator=generator)
+    x = torch.randint(0, 2, (num_nodes, 1), generator=generator)
+    return Data(x=x, edge_index=torch.cat([edges, edges.flip(0)], dim=1), edge_attr=torch.cat([color, color]))
+
+
+def renumbered(data: Data, new: torch.Tensor) -> Data:
+    """Node ``n`` becomes ``new[n]``; the columns are shuffled too."""
+    columns = torch.randperm(data.edge_index.size(1))
+    x = torch.empty_like(data.x)
+    x[new] = data.x
+    return Data(x=x, edge_index=new[data.edge_index][:, columns], edge_attr=data.edge_attr[columns])
+
+
+def signature(data: Data) -> list:
+    """The coloured DAG and its multitree, written in canonical positions: equal for equal orientations."""
+    dag = data.dag
+    rank = node_order("canonical", data).argsort().argsort()
+    edges = [(*rank[dag.edge_index[:, e]].tolist(), int(data.edge_attr[dag.edge_id[e]])) for e in range(dag.num_edges)]
+    kept = sorted((edges[a], edges[b]) for a, b in dag.line_index[:, dag.multitree].T.tolist())
+    colors = data.x[rank.argsort(), 0].tolist()
+    return [sorted(edges), kept, colors]
+
+
+@pytest.mark.parametrize("order", ["canonical", "center"])
+@pytest.mark.parametrize("seed", range(25))
+def test_invariant_under_renumbering(order, seed):
+    data = colored_graph(seed)
+    other = renumbered(data, torch.randperm(data.num_nodes))
+    assert signature(ToLineDAG(order)(data)) == signature(ToLineDAG(order)(other))
+
+
+def test_canonical_rank_of_the_data_is_used():
+    data = Data(
+        edge_index=torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]), num_nodes=3, canonical_rank=torch.tensor([1, 2, 0])
+    )
+    assert sorted(map(tuple, ToLineDAG("canonical")(data).dag.edge_index.T.tolist())) == [(1, 0), (2, 1)]
+
+
+def test_center_of_a_path():
+    nodes = torch.arange(7)
+    edges = torch.stack([nodes[:-1], nodes[1:]])
+    dag = ToLineDAG("center")(Data(edge_index=torch.cat([edges, edges.flip(0)], 1), num_nodes=7)).dag
+    assert sorted(map(tuple, dag.edge_index.T.tolist())) == [(1, 0), (2, 1), (3, 2), (3, 4), (4, 5), (5, 6)]
+
+
+def test_index_is_the_numbering():
+    dag = ToLineDAG("index")(colored_graph(1)).dag
+    assert (dag.edge_index[0] < dag.edge_index[1]).all()
+
+
+def test_random_is_new_each_time_and_follows_the_seed():
+    data = colored_graph(2)
+
+    def draw(seed=None):
+        if seed is not None:
+            torch.manual_seed(seed)
+        return ToLineDAG("random")(data).dag.edge_index.tolist()
+
+    assert draw(1) == draw(1)
+    assert len({str(draw()) for _ in range(5)}) > 1
+
+
+def test_callable_and_attribute():
+    data = colored_graph(3)
+    data.height = torch.arange(data.num_nodes).flip(0)
+    by_name = ToLineDAG("height")(data).dag
+    by_call = ToLineDAG(lambda d: d.height)(data).dag
+    assert torch.equal(by_name.edge_index, by_call.edge_index)
+    assert (by_name.edge_index[0] > by_name.edge_index[1]).all()
+
+
+@pytest.mark.parametrize("order", ["canonical", "center", "index", "random", "directed"])
+def test_directed_input_keeps_its_directions(order):
+    edges = torch.tensor([[2, 1, 2], [1, 0, 3]])
+    dag = ToLineDAG(order)(Data(edge_index=edges, num_nodes=4)).dag
+    assert sorted(map(tuple, dag.edge_index.T.tolist())) == [(1, 0), (2, 1), (2, 3)]
+
+
+def test_directed_takes_both_directions_as_a_cycle():
+    with pytest.raises(CycleError):
+        ToLineDAG("directed")(colored_graph(1))
+
+
+@pytest.mark.parametrize("order", ["canonical", "center", "index"])
+def test_a_batch_at_once_equals_its_graphs(order):
+    graphs = [colored_graph(seed, num_nodes=n) for seed, n in ((1, 5), (2, 9), (3, 1), (4, 7))]
+    whole = ToLineDAG(order)(Batch.from_data_list(graphs)).dag
+    joined = Batch.from_data_list([ToLineDAG(order)(g) for g in graphs]).dag
+    assert torch.equal(whole.edge_index, joined.edge_index)
+    assert torch.equal(whole.edge_id, joined.edge_id)
+    assert torch.equal(whole.line_index, joined.line_index)
+
+
+def test_input_is_left_as_it_was():
+    data = colored_graph(1)
+    ToLineDAG()(data)
+    assert "dag" not in data
+    assert type(data) is Data
+
+
+class OwnData(Data):
+    """A user's subclass of Data."""
+
+
+def test_subclasses_of_data_keep_their_class():
+    data = ToLineDAG()(OwnData(**colored_graph(1).to_dict()))
+    assert isinstance(data, OwnData)
+    assert Batch.from_data_list([data, data]).dag.num_graphs == 2
+
+
+@pytest.mark.parametrize("name", ["x", "edge_attr"])
+def test_missing_numbers_are_named(name):
+    data = colored_graph(1)
+    data[name] = data[name].float()
+    data[name][3] = float("nan")
+    with pytest.raises(FeatureError, match=rf"{name}\[3\].* holds NaN"):
+        ToLineDAG()(data)
+    batch = Batch.from_data_list([colored_graph(5), colored_graph(6)])
+    batch.x = batch.x.float()
+    batch.x[12] = float("nan")
+    with pytest.raises(FeatureError, match="node 12 of graph 1"):
+        ToLineDAG()(batch)
+
+
+def test_wrong_number_of_rows():
+    data = colored_graph(1)
+    data.edge_attr = data.edge_attr[1:]
+    with pytest.raises(FeatureError, match="edge_attr has"):
+        ToLineDAG()(data)
+
+
+def test_unknown_order_suggests_the_nearest():
+    with pytest.raises(ConfigError, match="did you mean 'center'"):
+        ToLineDAG("centre")(colored_graph(1))
+
+
+def test_callable_of_wrong_length():
+    with pytest.raises(GraphError, match="one rank per node"):
+        ToLineDAG(lambda data: torch.arange(3))(colored_graph(1))
+
+
+def test_something_else_than_data():
+    with pytest.raises(GraphError, match="got HeteroData"):
+        ToLineDAG().forward(HeteroData())
