@@ -10,7 +10,7 @@ from torch import nn
 
 from plstm_graph.errors import ConfigError
 from plstm_graph.nn.baselines import layers
-from plstm_graph.nn.baselines.skeleton import GraphNet, LayerFactory
+from plstm_graph.nn.baselines.skeleton import EncoderFactory, GraphNet, LayerFactory
 from plstm_graph.nn.encoders import make_encoder
 
 
@@ -90,7 +90,7 @@ def _net(
     in_channels: int,
     out_channels: int,
     hidden_channels: int,
-    edge: LayerFactory | None = None,
+    edge: EncoderFactory | None = None,
     *,
     num_layers: int = 4,
     node_encoder: str = "linear",
@@ -100,7 +100,7 @@ def _net(
     return GraphNet(layer, encoder, edge, hidden_channels, out_channels, num_layers, **options)
 
 
-def _edge_encoder(kind: str | None, edge_dim: int | None, width: int) -> LayerFactory | None:
+def _edge_encoder(kind: str | None, edge_dim: int | None, width: int) -> EncoderFactory | None:
     return None if kind is None else partial(make_encoder, kind, edge_dim, width, "edge")
 
 

@@ -19,6 +19,9 @@ State = Tensor | None
 LayerFactory = Callable[[], nn.Module]
 """Makes a layer with ``forward(x [N, d], state, edge_index [2, E], edge [E, d] | None, batch [N]) -> (x, state)``."""
 
+EncoderFactory = Callable[[], nn.Module | None]
+"""Makes an edge encoder, ``[E, D] -> [E, d]``."""
+
 
 class GraphNet(nn.Module):
     """Message passing between an encoder and a head, on PyTorch Geometric's own layers.
@@ -50,7 +53,7 @@ class GraphNet(nn.Module):
         self,
         layer: LayerFactory,
         encode_node: nn.Module,
-        encode_edge: LayerFactory | None,
+        encode_edge: EncoderFactory | None,
         hidden_channels: int,
         out_channels: int,
         num_layers: int,

@@ -1,0 +1,42 @@
+"""``plstm-graph predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="Run folder of a training, or its best.pt.")],
+    molecules: Annotated[Path, typer.Argument(help="CSV file (also .csv.gz) with a column of SMILES.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="CSV file to write.", show_default=False)],
+    smiles_column: Annotated[
+        str | None,
+        typer.Option(help="Column of SMILES. [the only column named smiles, in any case]", show_default=False),
+    ] = None,
+    batch_size: Annotated[int, typer.Option("--batch-size", "-b", min=1, help="Molecules per step.")] = 256,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:0.")] = "cpu",
+    workers: Annotated[int, typer.Option(min=0, help="Processes that read SMILES; 0 reads in the main process.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
+) -> None:
+    """Predict for every molecule of a table.
+
+    The output has all rows in their order and all columns as they were, also columns that share a name; behind them
+    one column per target (for classes: the probability of each class) and the column prediction_error. A row that
+    cannot be predicted keeps its place: its predictions are empty, and prediction_error says why.
+    """
+    from plstm_graph.train.predict_table import predict_table
+
+    report = predict_table(
+        model,
+        molecules,
+        out,
+        smiles_column=smiles_column,
+        batch_size=batch_size,
+        device=device,
+        workers=workers,
+        progress=not quiet,
+    )
+    typer.echo(report)

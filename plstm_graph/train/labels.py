@@ -1,0 +1,51 @@
+"""Statistics of the labels of a training split: standardisation and class weights."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from plstm_graph.errors import ConfigError
+from plstm_graph.train.task import Task
+
+
+def standardisation(task: Task, y: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """Mean and standard deviation of every regression target, ``[T]`` each; 1 where a target is constant.
+
+    Raises:
+        ConfigError: a target has no label in the training split.
+    """
+    _check_labelled(task, y)
+    if task.kind != "regression":
+        return None, None
+    y = y.double()
+    mean = y.nanmean(dim=0)
+    std = (y - mean).square().nanmean(dim=0).sqrt()
+    return mean, torch.where(std > 0, std, 1.0)
+
+
+def balanced_weights(task: Task, y: Tensor) -> Tensor | None:
+    """Weights that make rare classes count as much as frequent ones: negatives over positives, or 1 / frequency.
+
+    Raises:
+        ConfigError: the targets are not classes, or a class does not occur.
+    """
+    if task.kind == "regression":
+        raise ConfigError("class_weights='balanced' needs classes, but the targets are numbers")
+    if task.kind == "multiclass":
+        count = torch.bincount(y[y >= 0], minlength=task.num_classes).float()
+        if (count == 0).any():
+            raise ConfigError(f"class {int((count == 0).nonzero()[0])} does not occur in the training split")
+        return count.sum() / (task.num_classes * count)
+    positive, negative = (y == 1).sum(0).float(), (y == 0).sum(0).float()
+    for j, name in enumerate(task.targets):
+        if positive[j] == 0 or negative[j] == 0:
+            raise ConfigError(f"target {name!r} has one class only in the training split: it cannot be balanced")
+    return negative / positive
+
+
+def _check_labelled(task: Task, y: Tensor) -> None:
+    known = (y >= 0).unsqueeze(-1) if task.kind == "multiclass" else ~y.isnan()
+    for j, name in enumerate(task.targets):
+        if not known[:, j].any():
+            raise ConfigError(f"target {name!r} has no label in the training split")

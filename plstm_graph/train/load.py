@@ -1,0 +1,4 @@
+"""x"""
+
+
+def load_source(config): ...

@@ -1,0 +1,97 @@
+"""Metrics over all predictions of a split: OGB's Evaluator for OGB sets, scikit-learn otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from plstm_graph.errors import ConfigError
+from plstm_graph.train.ogb_evaluator import load_evaluator
+from plstm_graph.train.task import Task
+
+
+def evaluate(task: Task, y: np.ndarray, scores: np.ndarray) -> float:
+    """Value of the task's metric.
+
+    Args:
+        task: names the metric, or the OGB data set whose Evaluator is to be used.
+        y: ``[G, T]`` float with NaN for missing labels, or ``[G]`` int64 classes (negative: missing).
+        scores: ``[G, T]`` predictions in the units of the target, or logits; ``[G, C]`` logits for classes.
+
+    Returns:
+        The metric, averaged over the targets for which it is defined.
+
+    Raises:
+        ConfigError: the metric is undefined, since a split holds a single class or no label at all.
+    """
+    if task.ogb_name is not None:
+        return _evaluate_ogb(task, y, scores)
+    if task.kind == "multiclass":
+        known = y >= 0
+        if not known.any():
+            raise ConfigError(f"{task.metric} is undefined: no graph of the split has a label")
+        return _MULTICLASS[task.metric](y[known], scores[known])
+    values = []
+    for j in range(y.shape[1]):
+        known = ~np.isnan(y[:, j])
+        truth, score = y[known, j], scores[known, j]
+        if len(truth) and (task.metric not in _NEEDS_BOTH_CLASSES or len(np.unique(truth)) == 2):
+            values.append(_PER_TARGET[task.metric](truth, score))
+    if not values:
+        reason = "one class only" if task.metric in _NEEDS_BOTH_CLASSES else "no label"
+        raise ConfigError(f"{task.metric} is undefined: the split has {reason} for {', '.join(task.targets)}")
+    return float(np.mean(values))
+
+
+def _evaluate_ogb(task: Task, y: np.ndarray, scores: np.ndarray) -> float:
+    evaluator = load_evaluator(task.ogb_name)
+    if task.kind == "multiclass":
+        y, scores = y.reshape(-1, 1), scores.argmax(axis=1).reshape(-1, 1)
+    try:
+        result = evaluator.eval({"y_true": y, "y_pred": scores})
+    except RuntimeError as error:
+        raise ConfigError(f"OGB's evaluator for {task.ogb_name} says: {error}") from error
+    return float(result[evaluator.eval_metric])
+
+
+def _rocauc(y: np.ndarray, score: np.ndarray) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(y, score))
+
+
+def _ap(y: np.ndarray, score: np.ndarray) -> float:
+    from sklearn.metrics import average_precision_score
+
+    return float(average_precision_score(y, score))
+
+
+def _r2(y: np.ndarray, score: np.ndarray) -> float:
+    from sklearn.metrics import r2_score
+
+    return float(r2_score(y, score))
+
+
+def _rocauc_classes(y: np.ndarray, logits: np.ndarray) -> float:
+    from scipy.special import softmax
+    from sklearn.metrics import roc_auc_score
+
+    if logits.shape[1] == 2:
+        return float(roc_auc_score(y, logits[:, 1] - logits[:, 0]))
+    return float(roc_auc_score(y, softmax(logits, axis=1), multi_class="ovr", labels=np.arange(logits.shape[1])))
+
+
+_PER_TARGET: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "rocauc": _rocauc,
+    "ap": _ap,
+    "accuracy": lambda y, score: float(((score > 0) == (y > 0.5)).mean()),
+    "rmse": lambda y, score: float(np.sqrt(np.square(y - score).mean())),
+    "mae": lambda y, score: float(np.abs(y - score).mean()),
+    "r2": _r2,
+}
+_MULTICLASS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "accuracy": lambda y, logits: float((logits.argmax(axis=1) == y).mean()),
+    "rocauc": _rocauc_classes,
+}
+_NEEDS_BOTH_CLASSES = ("rocauc", "ap")

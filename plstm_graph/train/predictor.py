@@ -1,0 +1,79 @@
+"""A model together with its task: loss on labels, scores for metrics, values for users."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from plstm_graph.train.task import Task
+
+
+class GraphPredictor(nn.Module):
+    """A network whose raw outputs become a loss, a score or a prediction.
+
+    Regression targets are standardised inside: the network sees mean 0 and deviation 1, losses are in these units,
+    scores and predictions in the units of the table. Both numbers are buffers, hence part of every checkpoint.
+
+    Args:
+        net: module with ``forward(data) -> [G, T]``.
+        task: what is predicted.
+        mean: ``[T]`` mean of each regression target over the training split.
+        std: ``[T]`` its standard deviation.
+        class_weight: weight of the positive class per target ``[T]`` (binary) or per class ``[C]`` (multi-class).
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        task: Task,
+        mean: Tensor | None = None,
+        std: Tensor | None = None,
+        class_weight: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.net, self.task = net, task
+        size = task.num_outputs
+        self.register_buffer("mean", torch.zeros(size) if mean is None else mean.float())
+        self.register_buffer("std", torch.ones(size) if std is None else std.float())
+        self.register_buffer("class_weight", class_weight, persistent=False)  # of use in training only
+
+    def forward(self, data: Data) -> Tensor:
+        """Raw outputs ``[G, T]``: standardised values or logits."""
+        return self.net(data)
+
+    def loss(self, raw: Tensor, y: Tensor) -> Tensor:
+        """Mean loss over the labels that are there.
+
+        Args:
+            raw: ``[G, T]`` from :meth:`forward`.
+            y: ``[G, T]`` float, NaN where missing, or ``[G]`` int64 classes, negative where missing.
+        """
+        raw = raw.float()
+        if self.task.kind == "multiclass":
+            total = F.cross_entropy(raw, y, self.class_weight, ignore_index=-1, reduction="sum")
+            return total / self._label_weight(y).clamp(min=1e-12)
+        known = ~y.isnan()
+        y = torch.where(known, y, 0.0).to(raw.dtype)
+        if self.task.kind == "binary":
+            each = F.binary_cross_entropy_with_logits(raw, y, pos_weight=self.class_weight, reduction="none")
+        else:
+            function = F.mse_loss if self.task.loss == "mse" else F.l1_loss
+            each = function(raw, (y - self.mean) / self.std, reduction="none")
+        return (each * known).sum() / known.sum().clamp(min=1)
+
+    def _label_weight(self, y: Tensor) -> Tensor:
+        if self.class_weight is None:
+            return (y >= 0).sum().float()
+        return (self.class_weight[y.clamp(min=0)] * (y >= 0)).sum()
+
+    def scores(self, raw: Tensor) -> Tensor:
+        """``[G, T]`` for metrics: values in the units of the targets, or logits."""
+        return raw.float() * self.std + self.mean if self.task.kind == "regression" else raw.float()
+
+    def predictions(self, raw: Tensor) -> Tensor:
+        """``[G, T]`` for users: values in the units of the targets, or probabilities."""
+        if self.task.kind == "regression":
+            return self.scores(raw)
+        return raw.float().sigmoid() if self.task.kind == "binary" else raw.float().softmax(dim=-1)

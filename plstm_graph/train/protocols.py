@@ -1,0 +1,122 @@
+"""Protocols over seeds and folds: resumable part by part, several parts at a time, one JSON line per finished part."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from itertools import product
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from plstm_graph.errors import ConfigError
+from plstm_graph.train.config import TrainConfig
+from plstm_graph.train.records import Record, append_record, config_key, finished_parts
+from plstm_graph.train.table import Summary, summarise
+
+_ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def evaluate_parts(
+    config: TrainConfig,
+    file: Path,
+    *,
+    seeds: Sequence[int],
+    folds: Sequence[int],
+    name: str,
+    jobs: int = 1,
+    console: Any = None,
+) -> Summary:
+    """Train and test one model per fold and seed; parts that ``file`` holds already are not repeated.
+
+    OGB's protocol is ten seeds on the one scaffold split; TUDataset's protocol is ten folds with one seed, test
+    accuracy at the epoch of best validation accuracy (arXiv 2506.11997, D.4). Both give mean and unbiased deviation.
+
+    Args:
+        config: settings; its seed and fold are replaced.
+        file: finished parts, one JSON line each.
+        seeds: training seeds.
+        folds: folds of the data set.
+        name: name of the configuration in tables.
+        jobs: parts at the same time, each in a process of one thread; 1 works in this process with all threads.
+        console: where progress goes; ``None`` for silence.
+
+    Returns:
+        Mean and deviation over the parts asked for.
+
+    Raises:
+        ConfigError: no part is asked for.
+    """
+    wanted = list(product(folds, seeds))
+    if not wanted:
+        raise ConfigError("nothing to evaluate: give at least one seed and one fold")
+    key = config_key(config)
+    done = finished_parts(file, key)
+    todo = [part for part in wanted if part not in done]
+    if console is not None and len(todo) < len(wanted):
+        console.print(f"{len(wanted) - len(todo)} of {len(wanted)} parts are in {file} already")
+    runner = _one_by_one if jobs == 1 or len(todo) == 1 else _in_processes
+    for record in runner(config, todo, jobs, console):
+        record = {"name": name, "key": key} | record
+        append_record(file, record)
+        done[record["fold"], record["seed"]] = record
+        if console is not None:
+            console.print(
+                f"fold {record['fold']} seed {record['seed']}: best epoch {record['best_epoch'] + 1}, "
+                f"valid {record['valid']:.4f}, test {record['test']:.4f}, {record['seconds']:.0f} s",
+                highlight=False,
+            )
+    return summarise([done[part] | {"name": name} for part in wanted])[0]
+
+
+def run_part(config: TrainConfig, console: Any = None) -> Record:
+    """Train and test one part in a folder that is removed afterwards."""
+    from plstm_graph.train.run import run_training
+
+    folder = Path(tempfile.mkdtemp(prefix="plstm_graph-"))
+    try:
+        result = run_training(config, folder, console=console, tensorboard=False, keep_last=False)
+        return result.record()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _one_by_one(config: TrainConfig, parts: list[tuple[int, int]], jobs: int, console: Any) -> Iterator[Record]:
+    for fold, seed in parts:
+        yield run_part(config.replace(fold=fold, seed=seed), console)
+
+
+def _in_processes(config: TrainConfig, parts: list[tuple[int, int]], jobs: int, console: Any) -> Iterator[Record]:
+    with _single_threaded_children(), ProcessPoolExecutor(jobs, get_context("spawn"), _use_one_thread) as pool:
+        futures = [pool.submit(run_part, config.replace(fold=fold, seed=seed)) for fold, seed in parts]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def _use_one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@contextmanager
+def _single_threaded_children() -> Iterator[None]:
+    """Libraries read these when they load, so they must be set before a child starts."""
+    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

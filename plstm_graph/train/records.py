@@ -1,0 +1,57 @@
+"""Finished parts of an experiment as lines of JSON: append, read back, say which parts are still to do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from plstm_graph.errors import RunError
+from plstm_graph.train.config import TrainConfig
+
+Record = dict[str, Any]
+
+_NOT_PART_OF_THE_MODEL = ("seed", "fold", "workers", "accelerator", "devices", "strategy")
+
+
+def config_key(config: TrainConfig) -> str:
+    """Twelve letters that differ between two configurations, but not between folds, seeds or machines."""
+    values = {k: v for k, v in config.to_dict().items() if k not in _NOT_PART_OF_THE_MODEL}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def append_record(path: Path, record: Record) -> None:
+    """Add one line; a line left unfinished by a killed run is removed first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+") as file:
+        file.seek(0)
+        text = file.read()
+        file.truncate(text.rfind(b"\n") + 1)
+        file.write((json.dumps(record) + "\n").encode())
+
+
+def read_records(paths: Iterable[Path]) -> list[Record]:
+    """All finished parts in the files, in order; an unfinished last line does not count.
+
+    Raises:
+        RunError: a file does not exist, or a finished line is not JSON.
+    """
+    records = []
+    for path in paths:
+        if not path.is_file():
+            raise RunError(f"there is no file {path}")
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        for number, line in enumerate(lines, start=1):
+            try:
+                records.append(json.loads(line))
+            except json.JSONDecodeError as error:
+                raise RunError(f"{path}, line {number}: not a line of JSON ({error})") from error
+    return records
+
+
+def finished_parts(path: Path, key: str) -> dict[tuple[int, int], Record]:
+    """Records of one configuration in a file, by (fold, seed)."""
+    records = read_records([path]) if path.is_file() else []
+    return {(r["fold"], r["seed"]): r for r in records if r["key"] == key}

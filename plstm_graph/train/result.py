@@ -1,0 +1,83 @@
+"""What a finished run has found."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plstm_graph.train.config import TrainConfig
+from plstm_graph.train.records import Record
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Outcome of one training run.
+
+    Attributes:
+        config: its settings.
+        folder: run folder.
+        metric: name of the metric.
+        epochs: one row per epoch, see :data:`plstm_graph.train.history.COLUMNS`.
+        best_epoch: position of the epoch with the best validation value.
+        valid: validation value of that epoch.
+        test: test value of its model.
+        parameters: trainable numbers.
+        seconds: wall time of the whole run.
+        peak_memory_mb: largest resident memory.
+        device: where it ran.
+        revision: git revision of the library.
+    """
+
+    config: TrainConfig
+    folder: Path
+    metric: str
+    epochs: list[dict[str, float]]
+    best_epoch: int
+    valid: float
+    test: float
+    parameters: int
+    seconds: float
+    peak_memory_mb: float
+    device: str
+    revision: str | None
+
+    @property
+    def seconds_per_epoch(self) -> float:
+        """Median time of one pass over the training split."""
+        return statistics.median(row["seconds"] for row in self.epochs)
+
+    def metrics(self) -> dict[str, Any]:
+        """Numbers for metrics.json."""
+        return {
+            "metric": self.metric,
+            "valid": self.valid,
+            "test": self.test,
+            "best_epoch": self.best_epoch,
+            "epochs": len(self.epochs),
+            "parameters": self.parameters,
+            "seconds": round(self.seconds, 3),
+            "seconds_per_epoch": round(self.seconds_per_epoch, 4),
+            "graphs_per_second": round(statistics.median(row["graphs_per_second"] for row in self.epochs), 1),
+            "peak_memory_mb": round(self.peak_memory_mb, 1),
+            "device": self.device,
+            "revision": self.revision,
+        }
+
+    def record(self) -> Record:
+        """One line of a results file: settings, curves and numbers of this part."""
+        curves = {name: [round(row[name], 6) for row in self.epochs] for name in ("train_loss", "valid", "seconds")}
+        identity = {"data": self.config.data, "model": self.config.model, "fold": self.config.fold}
+        numbers = self.metrics() | {"seed": self.config.seed, "config": self.config.to_dict(), "curves": curves}
+        return identity | numbers
+
+    def summary(self) -> str:
+        """A few lines for the terminal."""
+        return (
+            f"{self.metric}: validation {self.valid:.4f}, test {self.test:.4f} "
+            f"(best epoch {self.best_epoch + 1} of {len(self.epochs)})\n"
+            f"{self.parameters:,} parameters, {self.seconds_per_epoch:.2f} s per epoch, "
+            f"{self.seconds:.1f} s in all, peak memory {self.peak_memory_mb:,.0f} MB\n"
+            f"run folder: {self.folder}"
+        )

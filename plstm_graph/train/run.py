@@ -1,0 +1,155 @@
+"""One training run from settings to a tested model: load, train, choose the best epoch, then test."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+
+from plstm_graph.nn.baselines import MODELS, model_options
+from plstm_graph.train.config import TrainConfig, convert
+from plstm_graph.train.fit import fit
+from plstm_graph.train.history import History
+from plstm_graph.train.labels import balanced_weights, standardisation
+from plstm_graph.train.load import load_source
+from plstm_graph.train.model_file import ModelSpec, load_model, save_model
+from plstm_graph.train.outputs import evaluate_batches
+from plstm_graph.train.predictor import GraphPredictor
+from plstm_graph.train.resources import count_parameters, peak_memory_mb, reset_peak_memory
+from plstm_graph.train.result import RunResult
+from plstm_graph.train.run_folder import draw_curves, log_to, open_folder, revision, write_json, write_splits
+from plstm_graph.train.source import Source
+
+log = logging.getLogger("plstm_graph")
+
+
+def run_training(
+    config: TrainConfig,
+    folder: Path,
+    *,
+    resume: bool = False,
+    console: Any = None,
+    tensorboard: bool = True,
+    keep_last: bool = True,
+) -> RunResult:
+    """Train, choose the best validation epoch, test its model, and leave everything in the run folder.
+
+    Args:
+        config: settings.
+        folder: run folder, new or empty unless ``resume``.
+        resume: go on with the run in ``folder``; the result is that of an uninterrupted run.
+        console: where progress goes; ``None`` for silence.
+        tensorboard: write event files.
+        keep_last: write ``last.pt``, which ``resume`` needs, after every epoch.
+
+    Raises:
+        ConfigError: a setting does not fit the data or the model.
+        RunError: the folder holds another run, or the loss became NaN.
+    """
+    start = time.perf_counter()
+    reset_peak_memory()
+    open_folder(folder, config, resume)
+    handler = log_to(folder)
+    try:
+        source = load_source(config)
+        write_splits(folder, source.splits)
+        log.info("data %s: %s", source.name, {name: len(rows) for name, rows in source.splits.items()})
+        spec, predictor = make_predictor(config, source)
+        log.info("model %s: %s parameters", config.model, f"{count_parameters(predictor):,}")
+        history = _fit(config, source, spec, predictor, folder, resume, console, tensorboard, keep_last)
+        return _finish(config, source, history, predictor, folder, start)
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+
+
+def make_predictor(config: TrainConfig, source: Source) -> tuple[ModelSpec, GraphPredictor]:
+    """The network for a data set, with new weights drawn from the run's seed.
+
+    Raises:
+        ConfigError: the model, or one of its options, does not exist or has a wrong type.
+    """
+    options = {k: v for k, v in source.encoders.items() if k in model_options(config.model)}
+    options |= check_options(config.model, config.model_options)
+    spec = ModelSpec(config.model, source.in_channels, options, config.order, source.molecules)
+    labels = source.labels("train")
+    mean, std = standardisation(source.task, labels)
+    weight = balanced_weights(source.task, labels) if config.class_weights == "balanced" else None
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    return spec, spec.build(source.task, mean=mean, std=std, class_weight=weight)
+
+
+def check_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with numbers and switches converted to the type of the model's default.
+
+    Raises:
+        ConfigError: the model has no such option (the message names the nearest one), or the type is wrong.
+    """
+    from plstm_graph.nn.conv import one_of
+
+    one_of("model", model, MODELS)
+    known = model_options(model)
+    checked = {}
+    for name, value in options.items():
+        one_of(f"option of {model}", name, known)
+        kind = type(known[name].default)
+        checked[name] = convert(name, value, kind) if kind in (bool, int, float, str) else value
+    return checked
+
+
+def _fit(
+    config: TrainConfig,
+    source: Source,
+    spec: ModelSpec,
+    predictor: GraphPredictor,
+    folder: Path,
+    resume: bool,
+    console: Any,
+    tensorboard: bool,
+    keep_last: bool,
+) -> History:
+    return fit(
+        predictor,
+        source.batches("train"),
+        source.batches("valid"),
+        len(source.splits["train"]),
+        config,
+        folder,
+        lambda path: save_model(path, spec, predictor),
+        resume=resume,
+        console=console,
+        tensorboard=tensorboard,
+        keep_last=keep_last,
+    )
+
+
+def _finish(
+    config: TrainConfig, source: Source, history: History, predictor: GraphPredictor, folder: Path, start: float
+) -> RunResult:
+    """Test the model of the best validation epoch; only now may the test split be read."""
+    device = history.device
+    source.release_test(history.best_epoch)
+    _, best = load_model(folder)
+    test = evaluate_batches(best.to(device), source.batches("test"), device)
+    result = RunResult(
+        config=config,
+        folder=folder,
+        metric=source.task.metric,
+        epochs=history.epochs,
+        best_epoch=history.best_epoch,
+        valid=history.best["valid"],
+        test=test,
+        parameters=count_parameters(predictor),
+        seconds=time.perf_counter() - start,
+        peak_memory_mb=peak_memory_mb(),
+        device=str(device),
+        revision=revision(),
+    )
+    write_json(folder / "metrics.json", result.metrics())
+    draw_curves(folder / "curves.png", history.epochs, history.best_epoch, f"validation {source.task.metric}")
+    log.info("%s", result.summary().replace("\n", "; "))
+    return result

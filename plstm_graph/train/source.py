@@ -1,0 +1,77 @@
+"""A data set as the trainer sees it: task, encoders, splits, batches - and a test split that stays shut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from plstm_graph.errors import ConfigError, RunError
+from plstm_graph.train.task import Task
+
+MakeBatches = Callable[[np.ndarray, bool], Iterable]
+"""``(rows, shuffle) -> batches``, with a length; shuffled anew at every iteration."""
+
+
+@dataclass
+class Source:
+    """Graphs, labels and splits of one run.
+
+    The test split cannot be read, neither its labels nor its batches, before :meth:`release_test` says which epoch
+    was chosen without it.
+
+    Args:
+        name: name of the data set.
+        task: what is predicted.
+        in_channels: number of node features.
+        encoders: ``node_encoder``, ``edge_encoder`` and ``edge_dim`` that fit the features.
+        molecules: the graphs have OGB's atom and bond features.
+        splits: rows of ``train``, ``valid`` and ``test``.
+        read_labels: ``rows -> [G, T]`` float with NaN where missing, or ``[G]`` int64 with -1 where missing.
+        make_batches: see :data:`MakeBatches`.
+
+    Raises:
+        ConfigError: a split is empty.
+    """
+
+    name: str
+    task: Task
+    in_channels: int
+    encoders: Mapping[str, Any]
+    molecules: bool
+    splits: Mapping[str, np.ndarray]
+    read_labels: Callable[[np.ndarray], Tensor] = field(repr=False)
+    make_batches: MakeBatches = field(repr=False)
+    chosen_epoch: int | None = None
+
+    def __post_init__(self) -> None:
+        for part in ("train", "valid", "test"):
+            if not len(self.splits.get(part, ())):
+                raise ConfigError(f"{self.name}: the {part} split is empty; choose another split")
+
+    def labels(self, part: str) -> Tensor:
+        """Labels of a split."""
+        self._check(part)
+        return self.read_labels(self.splits[part])
+
+    def batches(self, part: str) -> Iterable:
+        """Batches of a split; those of ``train`` are shuffled."""
+        self._check(part)
+        return self.make_batches(self.splits[part], part == "train")
+
+    def release_test(self, best_epoch: int) -> None:
+        """Open the test split, now that ``best_epoch`` was chosen by validation alone.
+
+        Raises:
+            RunError: no epoch was chosen.
+        """
+        if best_epoch < 0:
+            raise RunError("the test split stays shut: no best validation epoch was chosen")
+        self.chosen_epoch = best_epoch
+
+    def _check(self, part: str) -> None:
+        if part == "test" and self.chosen_epoch is None:
+            raise RunError("the test split was read before the best validation epoch was fixed")

@@ -1,0 +1,53 @@
+"""Tables: numbers by hand, and nothing that is not in the records."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from plstm_graph.train.table import long_table, report, summarise, wide_table
+
+
+def record(data: str, name: str, fold: int, test: float, **more: object) -> dict:
+    values = {"data": data, "name": name, "key": name, "fold": fold, "seed": 0, "metric": "accuracy"}
+    numbers = {"parameters": 1234, "valid": test + 0.1, "test": test, "seconds_per_epoch": 2.0}
+    return values | numbers | {"peak_memory_mb": 500.0 + fold, "revision": "abc"} | more
+
+
+RECORDS = [record("A", "gin", f, t) for f, t in enumerate((0.5, 0.7, 0.9))] + [record("B", "gin", 0, 0.3)]
+
+
+def test_mean_and_unbiased_deviation() -> None:
+    first, second = summarise(RECORDS)
+    assert (first.parts, first.test, first.test_std) == (3, pytest.approx(0.7), pytest.approx(0.2))
+    assert first.standard_error == pytest.approx(0.2 / math.sqrt(3))
+    assert first.peak_memory_mb == 502
+    assert math.isnan(second.test_std)
+    assert "0.7000 ± 0.2000" in report(first)
+    assert "1,234 parameters" in report(first)
+
+
+def test_a_repeated_part_counts_once() -> None:
+    (summary,) = summarise([record("A", "gin", 0, 0.1), record("A", "gin", 0, 0.5)])
+    assert (summary.parts, summary.test) == (1, 0.5)
+
+
+def test_markdown() -> None:
+    lines = long_table(summarise(RECORDS)).split("\n")
+    assert len(lines) == 4
+    assert len({line.count("|") for line in lines}) == 1
+    assert "0.7000 ± 0.2000" in lines[2]
+    assert "0.3000" in lines[3]
+    assert "±" not in lines[3].split("|")[7]
+
+
+def test_wide_table_has_a_mean_where_complete() -> None:
+    lines = wide_table(summarise([*RECORDS, record("A", "gcn", 0, 0.4)])).split("\n")
+    assert lines[2].endswith("| 0.5000 |")
+    assert lines[3].endswith("| – |")
+
+
+def test_two_configurations_of_one_name_stay_apart() -> None:
+    table = wide_table(summarise([record("A", "gin", 0, 0.1), record("A", "gin", 0, 0.2, key="other")]))
+    assert "| gin (other) |" in table
