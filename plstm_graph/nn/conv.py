@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
@@ -93,9 +94,11 @@ class PLSTMConv(MessagePassing):
         self.eps = eps
 
         passes = DIRECTIONS[direction]
-        self.query = nn.Linear(in_channels, heads * self.key_dim)
-        self.key = nn.Linear(in_channels, heads * self.key_dim)
-        self.value = nn.Linear(in_channels, heads * self.value_dim)
+        self.widths = (heads * self.key_dim, heads * self.key_dim, heads * self.value_dim)
+        self.project = nn.Linear(in_channels, sum(self.widths))  # to query, key and value
+        scale = torch.ones(sum(self.widths))
+        scale[: self.widths[0]] = self.key_dim**-0.5
+        self.register_buffer("project_scale", scale, persistent=False)
         self.gate_maps = nn.ModuleList(
             GateMaps(
                 in_channels,
@@ -116,7 +119,7 @@ class PLSTMConv(MessagePassing):
 
     def reset_parameters(self) -> None:
         """Draw all weights anew."""
-        for module in (self.query, self.key, self.value, *self.gate_maps, *self.mix):
+        for module in (self.project, *self.gate_maps, *self.mix):
             module.reset_parameters()
 
     def forward(self, x: Tensor, dag: LineDAG | Sequence[LineDAG], edge_attr: Tensor | None = None) -> Tensor:
@@ -135,8 +138,9 @@ class PLSTMConv(MessagePassing):
             FeatureError: a wrong number of rows or channels, or edge features missing or unexpected.
         """
         dag = self._check(x, dag, edge_attr)
-        query = F.linear(x, self.query.weight * self.key_dim**-0.5, self.query.bias * self.key_dim**-0.5)
-        query, key, value = (t.unflatten(-1, (self.heads, -1)) for t in (query, self.key(x), self.value(x)))
+        scale = self.project_scale  # scaling the weights instead of the queries saves a pass over all nodes
+        projected = F.linear(x, self.project.weight * scale.unsqueeze(-1), self.project.bias * scale)
+        query, key, value = (part.unflatten(-1, (self.heads, -1)) for part in projected.split(self.widths, dim=-1))
         edge = None if edge_attr is None else edge_attr[dag.edge_id]
         out = None
         for maps, mix, reverse in zip(self.gate_maps, self.mix, DIRECTIONS[self.direction], strict=True):

@@ -166,13 +166,18 @@ def largest(graphs, node_ptr, edge_ptr):
 
 
 @jit(fastmath=FAST)
-def forward(query, key, value, source, transition, mark, direct, order, graphs, node_ptr, edge_ptr, out):
-    """Outputs ``[N, H, V]`` of the given graphs, written into ``out``, which holds zeros."""
+def forward(rows, sizes, source, transition, mark, direct, order, graphs, node_ptr, edge_ptr, out):
+    """Outputs of the given graphs, added to ``out [N * H * V]``, which holds zeros.
+
+    ``rows`` are flat query, key and value, with the place of node 0 and the distance between nodes for each; ``sizes``
+    are H, K and V.
+    """
+    query, q0, q_step, key, k0, k_step, value, v0, v_step = rows
     source_node, mark_node, edge, pred_ptr, pred, pred_line, local = order
-    heads, width, depth = query.shape[1], query.shape[2], value.shape[2]
+    heads, width, depth = sizes
     n, m = largest(graphs, node_ptr, edge_ptr)
     reach, anc_ptr, anc = np.empty((n, n), np.uint8), np.empty(n + 1, np.int64), np.empty(n * n, np.int64)
-    weight, gating = np.empty((heads, m, n), query.dtype), np.empty((heads, n, n), query.dtype)
+    weight, gating = np.empty((heads, m, n), source.dtype), np.empty((heads, n, n), source.dtype)
     node = np.empty(n, np.int64)
     for g in graphs:
         lo, hi, first, last = node_ptr[g], node_ptr[g + 1], edge_ptr[g], edge_ptr[g + 1]
@@ -185,29 +190,33 @@ def forward(query, key, value, source, transition, mark, direct, order, graphs, 
             _set_diagonal(gating[h], direct, node, hi - lo, h)
         # heads inside: adding twice in a row to the same few numbers would wait for memory
         for d in range(hi - lo):
-            nd = _row(node[d])
             for i in range(anc_ptr[d], anc_ptr[d + 1]):
                 s = _row(anc[i])
-                ns = _row(node[s])
                 for h in range(heads):
-                    score = query[nd, h, 0] * key[ns, h, 0]
-                    for j in range(1, width):
-                        score += query[nd, h, j] * key[ns, h, j]
+                    q, k = _row(q0 + node[d] * q_step + h * width), _row(k0 + node[s] * k_step + h * width)
+                    v, o = _row(v0 + node[s] * v_step + h * depth), _row((node[d] * heads + h) * depth)
+                    score = query[q] * key[k]
+                    for j in range(_row(1), _row(width)):
+                        score += query[q + j] * key[k + j]
                     score *= gating[h, d, s]
-                    for j in range(depth):
-                        out[nd, h, j] += score * value[ns, h, j]
+                    for j in range(_row(0), _row(depth)):
+                        out[o + j] += score * value[v + j]
 
 
 @jit(fastmath=FAST)
-def backward(query, key, value, source, transition, mark, direct, order, graphs, node_ptr, edge_ptr, grad_out, grads):
-    """Gradients of the given graphs, written into the seven tensors of ``grads``, which hold zeros."""
+def backward(rows, sizes, source, transition, mark, direct, order, graphs, node_ptr, edge_ptr, grad_out, grads):
+    """Gradients of the given graphs, added to the seven tensors of ``grads``, which hold zeros.
+
+    ``grad_out`` and the gradients of query, key and value are flat ``[N * H * .]``; see :func:`forward`.
+    """
+    query, q0, q_step, key, k0, k_step, value, v0, v_step = rows
     grad_query, grad_key, grad_value, grad_source, grad_transition, grad_mark, grad_direct = grads
     source_node, mark_node, edge, pred_ptr, pred, pred_line, local = order
-    heads, width, depth = query.shape[1], query.shape[2], value.shape[2]
+    heads, width, depth = sizes
     n, m = largest(graphs, node_ptr, edge_ptr)
     reach, anc_ptr, anc = np.empty((n, n), np.uint8), np.empty(n + 1, np.int64), np.empty(n * n, np.int64)
-    weight, gating = np.empty((heads, m, n), query.dtype), np.empty((heads, n, n), query.dtype)
-    d_weight, d_gating = np.empty((m, n), query.dtype), np.empty((heads, n, n), query.dtype)
+    weight, gating = np.empty((heads, m, n), source.dtype), np.empty((heads, n, n), source.dtype)
+    d_weight, d_gating = np.empty((m, n), source.dtype), np.empty((heads, n, n), source.dtype)
     node = np.empty(n, np.int64)
     for g in graphs:
         lo, hi, first, last = node_ptr[g], node_ptr[g + 1], edge_ptr[g], edge_ptr[g + 1]
@@ -220,28 +229,29 @@ def backward(query, key, value, source, transition, mark, direct, order, graphs,
             _set_diagonal(gating[h], direct, node, hi - lo, h)
             _clear(d_gating[h], hi - lo)
         for d in range(hi - lo):
-            nd = _row(node[d])
             for i in range(anc_ptr[d], anc_ptr[d + 1]):
                 s = _row(anc[i])
-                ns = _row(node[s])
                 for h in range(heads):
-                    score = query[nd, h, 0] * key[ns, h, 0]
-                    for j in range(1, width):
-                        score += query[nd, h, j] * key[ns, h, j]
-                    heard = grad_out[nd, h, 0] * value[ns, h, 0]
-                    for j in range(1, depth):
-                        heard += grad_out[nd, h, j] * value[ns, h, j]
+                    q, k = _row(q0 + node[d] * q_step + h * width), _row(k0 + node[s] * k_step + h * width)
+                    v, o = _row(v0 + node[s] * v_step + h * depth), _row((node[d] * heads + h) * depth)
+                    score, heard = query[q] * key[k], grad_out[o] * value[v]
+                    for j in range(_row(1), _row(width)):
+                        score += query[q + j] * key[k + j]
+                    for j in range(_row(1), _row(depth)):
+                        heard += grad_out[o + j] * value[v + j]
                     d_gating[h, d, s] = heard * score
                     if d == anc[i]:
-                        grad_direct[nd, h] = heard * score
+                        grad_direct[node[d], h] = heard * score
                     heard *= gating[h, d, s]
                     score *= gating[h, d, s]
-                    for j in range(width):
-                        grad_query[nd, h, j] += heard * key[ns, h, j]
-                    for j in range(width):
-                        grad_key[ns, h, j] += heard * query[nd, h, j]
-                    for j in range(depth):
-                        grad_value[ns, h, j] += score * grad_out[nd, h, j]
+                    gq, gk = _row((node[d] * heads + h) * width), _row((node[s] * heads + h) * width)
+                    gv = _row((node[s] * heads + h) * depth)
+                    for j in range(_row(0), _row(width)):
+                        grad_query[gq + j] += heard * key[k + j]
+                    for j in range(_row(0), _row(width)):
+                        grad_key[gk + j] += heard * query[q + j]
+                    for j in range(_row(0), _row(depth)):
+                        grad_value[gv + j] += score * grad_out[o + j]
         for h in range(heads):
             _gate_gradients(
                 transition, mark, source_node, mark_node, edge, pred_ptr, pred, pred_line, local, first, last, h,

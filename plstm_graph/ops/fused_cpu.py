@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ def _forward(
     reverse: bool,
 ) -> Tensor:
     out = _zeros(value)
-    inputs = _arrays(query, key, value, source, transition, mark, direct)
+    inputs = _Inputs(query, key, value, source, transition, mark, direct)
     _run(_forward_jobs(inputs, _Graphs(edge_index, line_index, node_ptr, edge_ptr, reverse), out.numpy()))
     return out
 
@@ -91,7 +91,7 @@ def _backward(
     grads = [_zeros(t) for t in tensors]
     graphs = _Graphs(edge_index, line_index, node_ptr, edge_ptr, reverse)
     tiles: list[tuple[np.ndarray, ...]] = []
-    _run(_backward_jobs(_arrays(*tensors), graphs, *_arrays(grad_out), tuple(g.numpy() for g in grads), tiles))
+    _run(_backward_jobs(_Inputs(*tensors), graphs, *_arrays(grad_out), tuple(g.numpy() for g in grads), tiles))
     for partial_grads in tiles:  # in the order of the tiles, whichever thread was first
         for total, part in zip(grads, partial_grads, strict=True):
             total += torch.from_numpy(part)
@@ -113,6 +113,41 @@ def _gradients(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
 
 
 _forward.register_autograd(_gradients, setup_context=_keep_inputs)
+
+
+class _Inputs:
+    """The tensors of a call as arrays: for small graphs as they lie in memory, for large ones in a row."""
+
+    def __init__(self, query: Tensor, key: Tensor, value: Tensor, *gates: Tensor) -> None:
+        self.nodes = (query.detach(), key.detach(), value.detach())
+        self.gates = _arrays(*gates)
+        self.sizes = (query.size(1), query.size(2), value.size(2))
+
+    @cached_property
+    def rows(self) -> tuple[Any, ...]:
+        """Flat query, key and value, each with the place of node 0 and the distance from node to node."""
+        found: list[Any] = []
+        for tensor in self.nodes:
+            if tensor.stride()[1:] != (tensor.size(2), 1):
+                tensor = tensor.contiguous()
+            found += [_flat(tensor), tensor.storage_offset(), tensor.stride(0)]
+        return tuple(found)
+
+    @cached_property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """Contiguous query, key, value ``[N, H, .]`` and the gates source, transition, mark."""
+        return (*_arrays(*self.nodes), *self.gates[:3])
+
+    @property
+    def direct(self) -> np.ndarray:
+        """Direct gate ``[N, H]``, or empty."""
+        return self.gates[3]
+
+
+def _flat(tensor: Tensor) -> np.ndarray:
+    """The whole memory that ``tensor`` is a view of."""
+    size = tensor.untyped_storage().nbytes() // tensor.element_size()
+    return torch.as_strided(tensor, (size,), (1,), 0).numpy()
 
 
 class _Graphs:
@@ -147,10 +182,10 @@ class _Graphs:
 Job = Callable[[], None]
 
 
-def _forward_jobs(inputs: tuple[np.ndarray, ...], graphs: _Graphs, out: np.ndarray) -> Iterator[Job]:
+def _forward_jobs(inputs: _Inputs, graphs: _Graphs, out: np.ndarray) -> Iterator[Job]:
     from plstm_graph.ops import _fused_large, _fused_small
 
-    small, large = graphs.split(inputs[0].shape[2], inputs[2].shape[2])
+    small, large = graphs.split(*inputs.sizes[1:])
     for g in large:
         first, last = graphs.edge_ptr[g : g + 2]
         slot, _, num_slots = _fused_large.assign_slots(graphs.order, first, last)
@@ -158,11 +193,14 @@ def _forward_jobs(inputs: tuple[np.ndarray, ...], graphs: _Graphs, out: np.ndarr
             for low, high in _tiles(out, large.size):
                 yield partial(_large_forward, inputs, graphs, g, slot, num_slots, first, last, h, low, high, out)
     for chunk in graphs.chunks(small):
-        yield partial(_fused_small.forward, *inputs, graphs.order, chunk, graphs.node_ptr, graphs.edge_ptr, out)
+        yield partial(
+            _fused_small.forward, inputs.rows, inputs.sizes, *inputs.gates,
+            graphs.order, chunk, graphs.node_ptr, graphs.edge_ptr, out.reshape(-1),
+        )  # fmt: skip
 
 
 def _backward_jobs(
-    inputs: tuple[np.ndarray, ...],
+    inputs: _Inputs,
     graphs: _Graphs,
     grad_out: np.ndarray,
     grads: tuple[np.ndarray, ...],
@@ -170,7 +208,8 @@ def _backward_jobs(
 ) -> Iterator[Job]:
     from plstm_graph.ops import _fused_large, _fused_small
 
-    small, large = graphs.split(inputs[0].shape[2], inputs[2].shape[2])
+    small, large = graphs.split(*inputs.sizes[1:])
+    flat_grads = (*(g.reshape(-1) for g in grads[:3]), *grads[3:])
     ranges = _tiles(grad_out, large.size)
     if large.size:
         tiles.extend(tuple(np.zeros_like(g) for g in grads) for _ in ranges[1:])
@@ -179,7 +218,7 @@ def _backward_jobs(
         slot, last_use, num_slots = _fused_large.assign_slots(graphs.order, first, last)
         for h in range(grad_out.shape[1]):
             for (low, high), into in zip(ranges, [grads, *tiles], strict=True):
-                state_bytes = inputs[0].shape[2] * (high - low) * grad_out.itemsize
+                state_bytes = inputs.sizes[1] * (high - low) * grad_out.itemsize
                 length = max(SEGMENT_BYTES // state_bytes, int((num_slots * (last - first)) ** 0.5), 1)
                 pointer, alive = _fused_large.segment_borders(last_use, length)
                 yield partial(
@@ -188,16 +227,17 @@ def _backward_jobs(
                 )  # fmt: skip
     for chunk in graphs.chunks(small):
         yield partial(
-            _fused_small.backward, *inputs, graphs.order, chunk, graphs.node_ptr, graphs.edge_ptr, grad_out, grads
-        )
+            _fused_small.backward, inputs.rows, inputs.sizes, *inputs.gates,
+            graphs.order, chunk, graphs.node_ptr, graphs.edge_ptr, grad_out.reshape(-1), flat_grads,
+        )  # fmt: skip
 
 
 def _large_forward(inputs, graphs, g, slot, num_slots, first, last, h, low, high, out) -> None:
     from plstm_graph.ops import _fused_large as kernels
 
-    kernels.forward(*inputs[:6], graphs.order, slot, num_slots, first, last, h, low, high, out)
-    if inputs[6].size:
-        kernels.forward_direct(*inputs[:3], inputs[6], *graphs.node_ptr[g : g + 2], h, low, high, out)
+    kernels.forward(*inputs.arrays, graphs.order, slot, num_slots, first, last, h, low, high, out)
+    if inputs.direct.size:
+        kernels.forward_direct(*inputs.arrays[:3], inputs.direct, *graphs.node_ptr[g : g + 2], h, low, high, out)
 
 
 def _large_backward(
@@ -206,11 +246,13 @@ def _large_backward(
     from plstm_graph.ops import _fused_large as kernels
 
     kernels.backward(
-        *inputs[:6], graphs.order, slot, last_use, num_slots, pointer, alive,
+        *inputs.arrays, graphs.order, slot, last_use, num_slots, pointer, alive,
         first, last, h, low, high, length, grad_out, grads,
     )  # fmt: skip
-    if inputs[6].size:
-        kernels.backward_direct(*inputs[:3], inputs[6], *graphs.node_ptr[g : g + 2], h, low, high, grad_out, grads)
+    if inputs.direct.size:
+        kernels.backward_direct(
+            *inputs.arrays[:3], inputs.direct, *graphs.node_ptr[g : g + 2], h, low, high, grad_out, grads
+        )
 
 
 def _tiles(out: np.ndarray, num_large: int) -> list[tuple[int, int]]:

@@ -180,7 +180,7 @@ def test_under_autocast():
         out = layer(*inputs(edge_dim=3))
     assert out.dtype == torch.bfloat16
     out.float().sum().backward()
-    assert layer.query.weight.grad.dtype == torch.float32
+    assert layer.project.weight.grad.dtype == torch.float32
 
 
 def test_deepcopy_and_state_dict():
