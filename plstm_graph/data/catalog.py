@@ -3,73 +3,151 @@
 from __future__ import annotations
 
 import difflib
+import logging
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from plstm_graph.data.packed import PackedDataset
 from plstm_graph.data.places import cache_folder, data_root
+from plstm_graph.data.splits import FRACTIONS, split_dataset
 from plstm_graph.errors import ConfigError
 
-TU_NAMES = ("MUTAG", "NCI1", "PROTEINS", "PTC_FM")
-DEMO_VERSION = 1
+TABLES = (".csv", ".csv.gz")
+DEMO_FORM = 1
+
+log = logging.getLogger("plstm_graph")
 
 
-def load(name: str, root: str | Path | None = None, *, seed: int = 0, **table: Any) -> PackedDataset:
-    """Load a data set with its splits.
+def load(
+    name: str,
+    root: str | Path | None = None,
+    *,
+    split: str = "auto",
+    fold: int = 0,
+    seed: int = 0,
+    fractions: Sequence[float] = FRACTIONS,
+    smiles_column: str | None = None,
+    targets: Sequence[str] = (),
+    task: str = "auto",
+    split_column: str | None = None,
+    on_error: str = "raise",
+    workers: int = 0,
+) -> PackedDataset:
+    """Load a data set with its splits; never asks anything.
 
     Args:
-        name: ``"demo"``, ``"ogbg-..."``, ``"peptides-func"``, a TUDataset such as ``"MUTAG"`` (split by
-            :func:`plstm_graph.data.tu.tu_splits`, so ``splits`` is empty), or the path of a CSV file.
+        name: ``"demo"``, ``"ogbg-..."``, ``"peptides-func"``, ``"peptides-struct"``, a TUDataset such as ``"MUTAG"``,
+            or the path of a CSV file.
         root: data root, see :func:`plstm_graph.data.places.data_root`.
+        split: ``"auto"``: the set's own split, for TUDatasets the paper's ten folds, for tables a random one; or
+            ``"random"``, ``"scaffold"``, or ``"column"`` (tables only).
+        fold: which of the folds of a TUDataset is tested, from 0.
         seed: of a random split.
-        table: options of :func:`plstm_graph.data.table.load_table`, for CSV files and the demo set.
+        fractions: of train, valid and test in random and scaffold splits.
+        smiles_column, targets, task, split_column, on_error, workers: for tables, see
+            :func:`plstm_graph.data.table.load_table`; the demo set takes ``targets`` and ``task`` as well (by default
+            it predicts ``logp``).
 
     Raises:
-        ConfigError: there is no such data set.
-        DatasetNotFoundError: its files are missing; the message says what to put where.
+        ConfigError: there is no such data set, or an option has no meaning for it.
+        DatasetNotFoundError: files are missing and cannot be downloaded; the message says what to put where.
+        TableError, GraphError, SmilesError: what is in the files is wrong.
     """
-    if name == "demo" or name.lower().endswith((".csv", ".csv.gz")):
-        from plstm_graph.data.table import load_table
+    if name == "demo" or name.lower().endswith(TABLES):
+        if fold:
+            raise ConfigError(f"{name} is not split in folds: fold={fold} has no meaning for it")
+        return _load_table(
+            name,
+            smiles_column=smiles_column,
+            targets=tuple(targets) or (("logp",) if name == "demo" else ()),
+            task=task,
+            split="random" if split == "auto" else split,
+            split_column=split_column,
+            seed=seed,
+            fractions=fractions,
+            on_error=on_error,
+            workers=workers,
+        )
+    for option, value in (("smiles_column", smiles_column), ("targets", targets), ("split_column", split_column)):
+        if value:
+            raise ConfigError(f"{name} is not a table: {option}={value!r} has no meaning for it")
+    if task != "auto":
+        raise ConfigError(f"{name} is not a table: task={task!r} has no meaning for it")
+    dataset = _load_named(name, root)
+    if split != "auto":
+        dataset.splits = split_dataset(dataset, split, seed=seed, fractions=fractions)
+    elif not dataset.splits:
+        from plstm_graph.data.tu import tu_splits
 
-        options = {"seed": seed, **{k: v for k, v in table.items() if v is not None}}
-        if name == "demo":
-            options = {"targets": ["logp"], "name": "demo", **options}
-        return load_table(demo_file() if name == "demo" else name, **options)[0]
-    unused = sorted(k for k, v in table.items() if v is not None)
-    if unused:
-        raise ConfigError(f"{name} is not a table: the options {', '.join(unused)} have no meaning for it")
-    if name.startswith("ogbg-"):
-        from plstm_graph.data.ogb import load_ogb
+        dataset.splits = tu_splits(dataset.y, fold, stratify=dataset.task == "multiclass")
+        return dataset
+    if fold:
+        raise ConfigError(f"{name} with split={split!r} has no folds: fold={fold} has no meaning for it")
+    return dataset
 
-        return load_ogb(name, root)
-    if name.startswith("peptides-"):
-        from plstm_graph.data.lrgb import load_lrgb
 
-        return load_lrgb(name, root)
-    if name in TU_NAMES or (data_root(root) / "tu" / name).is_dir():
-        from plstm_graph.data.tu import load_tu
+def names() -> list[str]:
+    """Names of all sets that :func:`load` knows; besides these it takes CSV files."""
+    from plstm_graph.data.lrgb import SETS
+    from plstm_graph.data.ogb import names as ogb_names
+    from plstm_graph.data.tu import NAMES
 
-        return load_tu(name, root)
-    raise ConfigError(_unknown(name))
+    return ["demo", *ogb_names(), *SETS, *NAMES]
 
 
 def demo_file() -> Path:
     """The built-in demo set as a CSV file in the cache folder, written on first use."""
+    from rdkit import rdBase
+
     from plstm_graph.data.demo import write_demo
 
-    path = cache_folder() / f"demo-v{DEMO_VERSION}.csv"
+    path = cache_folder() / f"demo-{DEMO_FORM}-rdkit{rdBase.rdkitVersion}.csv"
     if not path.is_file():
-        part = path.with_suffix(".part")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
         write_demo(part)
-        part.replace(path)
+        os.replace(part, path)
     return path
 
 
-def _unknown(name: str) -> str:
-    from plstm_graph.data.lrgb import SETS
-    from plstm_graph.data.ogb import names
+def _load_table(name: str, **options: object) -> PackedDataset:
+    from plstm_graph.data.table import load_table
 
-    known = ["demo", *names(), *SETS, *TU_NAMES]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}, and the path of a CSV file"
-    return f"there is no data set {name!r}{hint}"
+    if name == "demo":
+        return load_table(demo_file(), name="demo", **options)[0]
+    dataset, report = load_table(name, **options)
+    if report.failed:
+        log.warning("%s: %s", name, report)
+    return dataset
+
+
+def _load_named(name: str, root: str | Path | None) -> PackedDataset:
+    if name.startswith("ogbg-"):
+        from plstm_graph.data.ogb import load_ogb
+        from plstm_graph.data.ogb import names as ogb_names
+
+        if name in ogb_names():
+            return load_ogb(name, root)
+    if name.startswith("peptides-"):
+        from plstm_graph.data.lrgb import SETS, load_lrgb
+
+        if name in SETS:
+            return load_lrgb(name, root)
+    from plstm_graph.data.tu import NAMES, load_tu
+
+    if name in NAMES or (Path(name).name == name and (data_root(root) / "tu" / name).is_dir()):
+        return load_tu(name, root)
+    raise ConfigError(_unknown(name, root))
+
+
+def _unknown(name: str, root: str | Path | None) -> str:
+    near = difflib.get_close_matches(name, names(), n=1) or [
+        known for known in names() if known.lower() == name.lower()
+    ]
+    if near:
+        return f"there is no data set {name!r}; did you mean {near[0]!r}?"
+    return (
+        f"there is no data set {name!r}; known are {', '.join(names())}, CSV files ({' or '.join(TABLES)}), and any "
+        f"other TUDataset whose files are in {data_root(root) / 'tu' / 'NAME' / 'raw'}"
+    )

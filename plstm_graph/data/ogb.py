@@ -6,29 +6,34 @@ files are read at once. Features are taken as they are stored, so that figures m
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
+import zlib
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
+from plstm_graph._optional import require
+from plstm_graph.data.cache import cached
 from plstm_graph.data.packed import PackedDataset
-from plstm_graph.data.places import cache_file, data_root, need
+from plstm_graph.data.places import data_root, need
 from plstm_graph.errors import ConfigError, TableError
 
-FORMAT_VERSION = 1
-TASKS = {
-    "binary classification": "binary",
-    "multiclass classification": "multiclass",
-    "regression": "regression",
-    "subtoken prediction": "sequence",
-}
+FORM = 2
+TASKS = {"binary classification": "binary", "multiclass classification": "multiclass", "regression": "regression"}
+METRICS = {"acc": "accuracy"}
+"""OGB's names of metrics → this library's, where they differ."""
+
+SPLIT_FILES = ("train.csv.gz", "valid.csv.gz", "test.csv.gz")
 
 
 def names() -> list[str]:
     """Names of all sets, such as ``"ogbg-molhiv"``."""
-    return [name for name in _master().columns if name != "ogbg-code2"] + ["ogbg-code2"]
+    return list(_master().columns)
 
 
 def load_ogb(name: str, root: str | Path | None = None) -> PackedDataset:
@@ -36,62 +41,75 @@ def load_ogb(name: str, root: str | Path | None = None) -> PackedDataset:
 
     Molecules keep both directions of every bond, interleaved as in OGB's loader, their SMILES, and the atoms'
     ``canonical_rank`` by RDKit. ``ogbg-ppa`` has no node features and gets a constant one. ``ogbg-code2`` is loaded
-    by :mod:`plstm_graph.data.code2`.
+    by :func:`plstm_graph.data.code2.load_code2`.
 
     Args:
         name: ``"ogbg-molhiv"``, ...
-        root: data root; the set lies in ``<root>/ogb/ogbg_molhiv``.
+        root: data root; the set lies in ``<root>/ogb/ogbg_molhiv``, and is downloaded if that does not exist.
 
     Raises:
         ConfigError: there is no such set.
-        DatasetNotFoundError: its files are missing.
-        TableError: its files contradict each other.
+        DatasetNotFoundError: files are missing and cannot be downloaded.
+        TableError: a file is damaged, or files contradict each other.
+        GraphError: an edge joins nodes that its graph does not have.
     """
     if name == "ogbg-code2":
         from plstm_graph.data.code2 import load_code2
 
         return load_code2(root)
-    if name not in _master().columns:
-        raise ConfigError(f"OGB has no graph-property data set {name!r}; it has {', '.join(names())}")
-    info = _master()[name]
-    folder = data_root(root) / "ogb" / name.replace("-", "_")
+    info = describe(name)
+    folder = ogb_folder(name, root)
     raw = [f"raw/{part}.csv.gz" for part in ("edge", "num-node-list", "num-edge-list", "graph-label", "edge-feat")]
     raw += ["raw/node-feat.csv.gz"] if info["has_node_attr"] == "True" else []
     raw += ["mapping/mol.csv.gz"] if info["data type"] == "mol" else []
-    raw += [f"split/{info['split']}/{part}.csv.gz" for part in ("train", "valid", "test")]
+    raw += [f"split/{info['split']}/{file}" for file in SPLIT_FILES]
     paths = need(folder, raw, name, info["url"])
-    cached = cache_file(name, paths, FORMAT_VERSION)
-    if cached.is_file():
-        return PackedDataset.load(cached)
-    dataset = _read(name, info, folder)
-    dataset.save(cached)
-    return dataset
+    return cached(name, paths, FORM, lambda: _read(name, folder), versions=_rdkit_version())
 
 
+def describe(name: str) -> pd.Series:
+    """OGB's own record of a set: number of tasks, metric, kind of task, address, ...
+
+    Raises:
+        ConfigError: there is no such set.
+    """
+    if name not in _master().columns:
+        raise ConfigError(f"OGB has no graph-property data set {name!r}; it has {', '.join(names())}")
+    return _master()[name]
+
+
+def ogb_folder(name: str, root: str | Path | None) -> Path:
+    """Folder of a set in OGB's layout."""
+    return data_root(root) / "ogb" / name.replace("-", "_")
+
+
+@cache
 def _master() -> pd.DataFrame:
-    """OGB's own table of its sets, without importing OGB, which would ask the network for a newer version."""
-    package = importlib.util.find_spec("ogb").submodule_search_locations[0]
-    return pd.read_csv(Path(package) / "graphproppred" / "master.csv", index_col=0, keep_default_na=False, dtype=str)
+    """OGB's table of its sets, without importing OGB, which would ask the network for a newer version."""
+    spec = importlib.util.find_spec("ogb")
+    folder = Path(spec.submodule_search_locations[0] if spec else require("ogb", "reading OGB's sets").__path__[0])
+    return pd.read_csv(folder / "graphproppred" / "master.csv", index_col=0, keep_default_na=False, dtype=str)
 
 
-def _read(name: str, info: pd.Series, folder: Path) -> PackedDataset:
+def _rdkit_version() -> list[str]:
+    from rdkit import rdBase
+
+    return [rdBase.rdkitVersion]
+
+
+def _read(name: str, folder: Path) -> PackedDataset:
+    info = describe(name)
     molecules = info["data type"] == "mol"
-    node_ptr = _pointer(read_csv(folder / "raw/num-node-list.csv.gz", np.int64)[:, 0])
-    bond_ptr = _pointer(read_csv(folder / "raw/num-edge-list.csv.gz", np.int64)[:, 0])
-    edges = read_csv(folder / "raw/edge.csv.gz", np.int64)
-    edge_attr = read_csv(folder / "raw/edge-feat.csv.gz", np.int64 if molecules else np.float32)
+    node_ptr, bond_ptr = (sizes_to_ptr(folder / f"raw/num-{kind}-list.csv.gz") for kind in ("node", "edge"))
+    kind = np.int64 if molecules else np.float32
+    edges = read_numbers(folder / "raw/edge.csv.gz", np.int64, bond_ptr[-1])
+    edge_attr = read_numbers(folder / "raw/edge-feat.csv.gz", kind, bond_ptr[-1])
     x = np.zeros((node_ptr[-1], 1), np.int64)
     if info["has_node_attr"] == "True":
-        x = read_csv(folder / "raw/node-feat.csv.gz", np.int64 if molecules else np.float32)
-    label = read_csv(folder / "raw/graph-label.csv.gz", np.float32)
-    _check(name, {"edge": (edges, bond_ptr[-1]), "edge-feat": (edge_attr, bond_ptr[-1])})
-    _check(name, {"node-feat": (x, node_ptr[-1]), "graph-label": (label, node_ptr.size - 1)})
+        x = read_numbers(folder / "raw/node-feat.csv.gz", kind, node_ptr[-1])
+    label = read_numbers(folder / "raw/graph-label.csv.gz", np.float32, node_ptr.size - 1)
     task = TASKS[info["task type"]]
-    smiles, fields = None, {}
-    if molecules:
-        smiles = pd.read_csv(folder / "mapping/mol.csv.gz")["smiles"].astype(str).tolist()
-        fields["canonical_rank"] = torch.from_numpy(_ranks(smiles, node_ptr, x, edges, edge_attr, bond_ptr))
-    return PackedDataset(
+    dataset = PackedDataset(
         name=name,
         x=torch.from_numpy(x),
         edge_index=torch.from_numpy(np.stack([edges, edges[:, ::-1]], axis=1).reshape(-1, 2).T.copy()),
@@ -100,71 +118,99 @@ def _read(name: str, info: pd.Series, folder: Path) -> PackedDataset:
         node_ptr=torch.from_numpy(node_ptr),
         edge_ptr=torch.from_numpy(2 * bond_ptr),
         task=task,
-        metric=info["eval metric"],
+        metric=METRICS.get(info["eval metric"], info["eval metric"]),
         num_classes=int(info["num classes"]) if task == "multiclass" else 0,
         node_kind="atom" if molecules else "category",
         edge_kind="bond" if molecules else "number",
-        node_fields=fields,
-        smiles=smiles,
         targets=[f"target_{i}" for i in range(label.shape[1])],
-        splits=read_splits(folder / "split" / info["split"]),
+        splits=read_splits(folder / "split" / info["split"], node_ptr.size - 1),
+    )
+    return _with_molecules(dataset, folder / "mapping/mol.csv.gz") if molecules else dataset
+
+
+def _with_molecules(dataset: PackedDataset, mapping: Path) -> PackedDataset:
+    """Add SMILES, names of the targets and canonical ranks; row i of the mapping is graph i."""
+    try:
+        table = pd.read_csv(mapping, dtype=str, keep_default_na=False)
+        smiles = table["smiles"].tolist()
+    except (KeyError, ValueError, EOFError, OSError, zlib.error) as error:
+        raise TableError(f"{mapping} cannot be read as a table with a column smiles: {error!r}") from error
+    if len(smiles) != len(dataset):
+        raise TableError(f"{mapping} has {len(smiles):,} rows, but there are {len(dataset):,} graphs")
+    dataset.check_edges()  # ranks of graphs with wrong edges would be errors of their own
+    others = [column for column in table.columns if column not in ("smiles", "mol_id")]
+    return dataclasses.replace(
+        dataset,
+        targets=others if len(others) == dataset.num_tasks else dataset.targets,
+        text_fields={"smiles": smiles},
+        chirality="written",
+        node_fields={"canonical_rank": _ranks(dataset, smiles, mapping)},
     )
 
 
-def read_csv(path: Path, dtype: type) -> np.ndarray:
+def _ranks(dataset: PackedDataset, smiles: list[str], mapping: Path) -> torch.Tensor:
+    """Canonical rank of every atom: RDKit's, or that of the stored graph where today's RDKit refuses the SMILES.
+
+    Atoms are stored in the order of the SMILES, which is checked by their elements.
+    """
+    from plstm_graph.chem.batch import featurize
+    from plstm_graph.graph.canonical import canonical_rank
+
+    packed, _ = featurize(smiles, on_error="nan")
+    sizes, found = dataset.node_ptr.diff().numpy(), np.diff(packed["node_ptr"])
+    same = sizes == found
+    ours, theirs = np.repeat(same, sizes), np.repeat(same, found)
+    differs = dataset.x[:, 0].numpy()[ours] != packed["x"][theirs, 0]
+    graph = np.repeat(np.arange(len(same)), sizes)
+    same[graph[ours][differs]] = False
+    strangers = np.flatnonzero(~same & (found > 0))
+    if len(strangers) > len(same) // 100:
+        raise TableError(
+            f"{mapping} does not belong to the graphs: {len(strangers):,} of {len(same):,} rows have other atoms, the "
+            f"first is row {strangers[0]}, {smiles[strangers[0]]!r}"
+        )
+    ours, theirs = np.repeat(same, sizes), np.repeat(same, found)
+    rank = torch.empty(len(graph), dtype=torch.int64)
+    rank[torch.from_numpy(ours)] = torch.from_numpy(packed["canonical_rank"][theirs])
+    rest = dataset.collate(torch.from_numpy(np.flatnonzero(~same)))
+    if rest.num_graphs:
+        rank[torch.from_numpy(~ours)] = canonical_rank(
+            rest.edge_index, rest.num_nodes, rest.x, rest.edge_attr, rest.batch
+        )
+    return rank
+
+
+def read_numbers(path: Path, dtype: type, rows: int | None = None) -> np.ndarray:
     """A headless table of numbers ``[rows, columns]``.
 
     Raises:
-        TableError: the file is damaged or holds something else than numbers.
+        TableError: the file is damaged, holds something else than numbers, or another number of rows.
     """
     try:
-        return np.ascontiguousarray(pd.read_csv(path, header=None, dtype=dtype).to_numpy())
-    except (ValueError, EOFError, OSError) as error:
+        table = pd.read_csv(path, header=None, dtype=dtype).to_numpy()
+    except (ValueError, EOFError, OSError, zlib.error) as error:
         raise TableError(f"{path} cannot be read as a table of numbers: {error}") from error
+    if rows is not None and len(table) != rows:
+        raise TableError(f"{path} has {len(table):,} rows, but the other files say {rows:,}")
+    return np.ascontiguousarray(table)
 
 
-def read_splits(folder: Path) -> dict[str, torch.Tensor]:
-    """Row numbers of the three parts."""
-    parts = {part: read_csv(folder / f"{part}.csv.gz", np.int64)[:, 0] for part in ("train", "valid", "test")}
-    return {part: torch.from_numpy(rows.copy()) for part, rows in parts.items()}
+def sizes_to_ptr(path: Path) -> np.ndarray:
+    """First row of every graph, from a file with the number of rows of every graph."""
+    return np.concatenate([np.zeros(1, np.int64), read_numbers(path, np.int64)[:, 0].cumsum()])
 
 
-def _pointer(sizes: np.ndarray) -> np.ndarray:
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+def read_splits(folder: Path, graphs: int, files: Sequence[str] = SPLIT_FILES) -> dict[str, torch.Tensor]:
+    """Graph numbers of the three parts, from one file for each.
 
-
-def _check(name: str, tables: dict[str, tuple[np.ndarray, int]]) -> None:
-    for file, (table, rows) in tables.items():
-        if len(table) != rows:
-            raise TableError(f"{name}: raw/{file}.csv.gz has {len(table):,} rows, the other files say {rows:,}")
-
-
-def _ranks(
-    smiles: list[str],
-    node_ptr: np.ndarray,
-    x: np.ndarray,
-    edges: np.ndarray,
-    edge_attr: np.ndarray,
-    bond_ptr: np.ndarray,
-) -> np.ndarray:
-    """Canonical rank of every atom: RDKit's, or for SMILES that today's RDKit refuses, that of the stored graph.
-
-    The atoms of a stored graph stand in the order of its SMILES.
+    Raises:
+        TableError: a file is damaged, or holds a number that is not that of a graph.
     """
-    from rdkit import Chem, rdBase
-
-    from plstm_graph.graph.canonical import canonical_rank
-
-    ranks = np.empty(node_ptr[-1], np.int64)
-    with rdBase.BlockLogs():
-        for g, text in enumerate(smiles):
-            nodes, bonds = slice(*node_ptr[g : g + 2]), slice(*bond_ptr[g : g + 2])
-            mol = Chem.MolFromSmiles(text)
-            if mol is not None and mol.GetNumAtoms() == nodes.stop - nodes.start:
-                ranks[nodes] = Chem.CanonicalRankAtoms(mol, breakTies=True)
-                continue
-            graph = torch.from_numpy(edges[bonds].T.copy()), nodes.stop - nodes.start
-            ranks[nodes] = canonical_rank(
-                *graph, torch.from_numpy(x[nodes]), torch.from_numpy(edge_attr[bonds])
-            ).numpy()
-    return ranks
+    splits = {}
+    for part, file in zip(("train", "valid", "test"), files, strict=True):
+        rows = read_numbers(folder / file, np.int64)[:, 0].copy()
+        wrong = rows[(rows < 0) | (rows >= graphs)]
+        if wrong.size:
+            raise TableError(f"{folder / file} names graph {wrong[0]}, but there are {graphs:,} graphs")
+        splits[part] = torch.from_numpy(rows)
+    return splits

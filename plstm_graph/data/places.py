@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
+from plstm_graph.data.download import download
 from plstm_graph.errors import DatasetNotFoundError
 
 
@@ -20,24 +21,28 @@ def cache_folder() -> Path:
     return Path(os.environ.get("PLSTM_GRAPH_CACHE") or Path(base) / "plstm_graph")
 
 
-def cache_file(name: str, sources: list[Path], version: int) -> Path:
-    """Path of the cached form of a data set; another one as soon as a source file or the form changes."""
-    seen = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in sources]
-    digest = hashlib.sha256(repr((version, seen)).encode()).hexdigest()[:16]
-    return cache_folder() / f"{name}-{digest}.pt"
+def need(folder: Path, names: Sequence[str], what: str, source: str, *, zipped: bool = True) -> list[Path]:
+    """Paths of the files ``names`` in ``folder``, which is downloaded from ``source`` if it does not exist.
 
-
-def need(folder: Path, names: list[str], what: str, source: str) -> list[Path]:
-    """Paths of the files ``names`` in ``folder``.
+    Args:
+        folder: folder of the data set.
+        names: files in it.
+        what: name of the data set.
+        source: address of a zip file of the folder; with ``zipped=False``, of a page to get the files from.
+        zipped: whether ``source`` can be downloaded.
 
     Raises:
-        DatasetNotFoundError: one is missing; the message says what to put where.
+        DatasetNotFoundError: a file is missing and cannot be downloaded; the message says what to put where.
     """
+    reason = ""
+    if zipped and not folder.exists():
+        reason = download(source, folder)
     paths = [folder / name for name in names]
     missing = [path.relative_to(folder).as_posix() for path in paths if not path.is_file()]
     if missing:
         raise DatasetNotFoundError(
-            f"{what} is not under {folder}: {', '.join(missing)} missing. Download it from {source} and unpack it "
-            f"there, or name the data root by --root or the environment variable PLSTM_GRAPH_DATA"
+            f"{what} is not complete under {folder.absolute()}: {', '.join(missing)} missing. "
+            f"{reason}Get {source} and put these files there, or give another data root (argument root, or environment "
+            f"variable PLSTM_GRAPH_DATA)"
         )
     return paths
