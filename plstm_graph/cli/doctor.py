@@ -25,7 +25,7 @@ def doctor() -> None:
 def _print_versions(out: Any) -> None:
     from rich.table import Table
 
-    from plstm_graph.data.root import data_root
+    from plstm_graph.data.places import data_root
     from plstm_graph.train.run_folder import revision, versions
 
     grid = Table.grid(padding=(0, 2))

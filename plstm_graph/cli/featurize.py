@@ -10,7 +10,48 @@ import typer
 
 def featurize(
     molecules: Annotated[Path, typer.Argument(help="CSV file (also .csv.gz) with a column of SMILES.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write, .pt or .npz.", show_default=False)],
-    smiles_column: Annotated[str | None, typer.Option(help="Column of SMILES.", show_default=False)] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write, .npz or .pt.", show_default=False)],
+    smiles_column: Annotated[
+        str | None,
+        typer.Option(help="Column of SMILES. [the only column named smiles, in any case]", show_default=False),
+    ] = None,
+    on_error: Annotated[
+        str, typer.Option(help="A row that cannot be read: raise an error, skip it, or keep its place (nan).")
+    ] = "skip",
+    workers: Annotated[int, typer.Option(min=0, help="Processes that read SMILES; 0 reads in the main process.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
 ) -> None:
-    """x"""
+    """Turn a table of molecules into graphs with OGB's atom and bond features.
+
+    The file holds the arrays x, edge_index, edge_attr, canonical_rank, node_ptr and edge_ptr of all molecules, and
+    row, the row of the table that each came from. Rows that cannot be read are listed in a CSV file beside it.
+    """
+    from plstm_graph.chem.batch import featurize as read_all
+    from plstm_graph.errors import ConfigError
+    from plstm_graph.train.csv_table import find_column, open_table, read_rows
+
+    if out.suffix not in (".npz", ".pt"):
+        raise ConfigError(f"{out} must end in .npz (NumPy) or .pt (PyTorch)")
+    with open_table(molecules) as source:
+        lines = read_rows(source, str(molecules))
+        column = find_column(next(lines), smiles_column, str(molecules))
+        smiles = [row[column] for row in lines]
+    packed, report = read_all(smiles, on_error=on_error, workers=workers, progress=not quiet)
+    _write(out, {**packed, "row": report.row})
+    typer.echo(report)
+    typer.echo(f"wrote {out}")
+    if report.failed:
+        failed = out.with_suffix(".failed.csv")
+        report.to_frame().to_csv(failed, index=False)
+        typer.echo(f"wrote {failed}")
+
+
+def _write(out: Path, arrays: dict) -> None:
+    if out.suffix == ".npz":
+        import numpy as np
+
+        np.savez_compressed(out, **arrays)
+        return
+    import torch
+
+    torch.save({name: torch.from_numpy(array) for name, array in arrays.items()}, out)

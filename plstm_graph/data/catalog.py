@@ -75,15 +75,15 @@ def load(
     if task != "auto":
         raise ConfigError(f"{name} is not a table: task={task!r} has no meaning for it")
     dataset = _load_named(name, root)
-    if split != "auto":
-        dataset.splits = split_dataset(dataset, split, seed=seed, fractions=fractions)
-    elif not dataset.splits:
+    in_folds = split == "auto" and not dataset.splits
+    if fold and not in_folds:
+        raise ConfigError(f"{name} with split={split!r} has no folds: fold={fold} has no meaning for it")
+    if in_folds:
         from plstm_graph.data.tu import tu_splits
 
         dataset.splits = tu_splits(dataset.y, fold, stratify=dataset.task == "multiclass")
-        return dataset
-    if fold:
-        raise ConfigError(f"{name} with split={split!r} has no folds: fold={fold} has no meaning for it")
+    elif split != "auto":
+        dataset.splits = split_dataset(dataset, split, seed=seed, fractions=fractions)
     return dataset
 
 

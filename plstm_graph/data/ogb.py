@@ -187,7 +187,7 @@ def read_numbers(path: Path, dtype: type, rows: int | None = None) -> np.ndarray
         TableError: the file is damaged, holds something else than numbers, or another number of rows.
     """
     try:
-        table = pd.read_csv(path, header=None, dtype=dtype).to_numpy()
+        table = pd.read_csv(path, header=None, dtype=dtype).to_numpy(copy=True)
     except (ValueError, EOFError, OSError, zlib.error) as error:
         raise TableError(f"{path} cannot be read as a table of numbers: {error}") from error
     if rows is not None and len(table) != rows:

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from torch_geometric.data import Batch, Data
 
 from plstm_graph.data.packed_file import read_fields, write_fields
+from plstm_graph.data.rows import gather_rows, narrow, pointer, take, widen
 from plstm_graph.errors import GraphError
 
 TASKS = ("binary", "multiclass", "regression", "sequence")
@@ -81,9 +82,9 @@ class PackedDataset(Dataset):
 
     def __post_init__(self) -> None:
         self._check()
-        self.x, self.edge_index = _narrow(self.x), _narrow(self.edge_index)
-        self.edge_attr = None if self.edge_attr is None else _narrow(self.edge_attr)
-        self.node_fields = {name: _narrow(value) for name, value in self.node_fields.items()}
+        self.x, self.edge_index = narrow(self.x), narrow(self.edge_index)
+        self.edge_attr = None if self.edge_attr is None else narrow(self.edge_attr)
+        self.node_fields = {name: narrow(value) for name, value in self.node_fields.items()}
 
     def __len__(self) -> int:
         return self.node_ptr.numel() - 1
@@ -131,16 +132,16 @@ class PackedDataset(Dataset):
             IndexError: there is no such graph.
         """
         graphs = self._numbers(index)
-        nodes, sizes = _gather_rows(self.node_ptr, graphs)
-        columns, widths = _gather_rows(self.edge_ptr, graphs)
+        nodes, sizes = gather_rows(self.node_ptr, graphs)
+        columns, widths = gather_rows(self.edge_ptr, graphs)
         return dataclasses.replace(
             self,
             x=self.x[nodes],
             edge_index=self.edge_index[:, columns],
             edge_attr=None if self.edge_attr is None else self.edge_attr[columns],
             y=self.y[graphs],
-            node_ptr=_pointer(sizes),
-            edge_ptr=_pointer(widths),
+            node_ptr=pointer(sizes),
+            edge_ptr=pointer(widths),
             node_fields={name: value[nodes] for name, value in self.node_fields.items()},
             graph_fields={name: value[graphs] for name, value in self.graph_fields.items()},
             text_fields={name: [texts[i] for i in graphs.tolist()] for name, texts in self.text_fields.items()},
@@ -156,16 +157,16 @@ class PackedDataset(Dataset):
             IndexError: there is no such graph.
         """
         graphs = self._numbers(index)
-        nodes, sizes = _gather_rows(self.node_ptr, graphs)
-        columns, widths = _gather_rows(self.edge_ptr, graphs)
-        node_ptr, edge_ptr, graph_ptr = _pointer(sizes), _pointer(widths), torch.arange(graphs.numel() + 1)
+        nodes, sizes = gather_rows(self.node_ptr, graphs)
+        columns, widths = gather_rows(self.edge_ptr, graphs)
+        node_ptr, edge_ptr, graph_ptr = pointer(sizes), pointer(widths), torch.arange(graphs.numel() + 1)
         shift = torch.repeat_interleave(node_ptr[:-1], widths, output_size=columns.numel())
-        values = {"x": _take(self.x, 0, nodes), "edge_index": _take(self.edge_index, 1, columns) + shift}
+        values = {"x": take(self.x, 0, nodes), "edge_index": take(self.edge_index, 1, columns) + shift}
         slices = {"x": node_ptr, "edge_index": edge_ptr}
         if self.edge_attr is not None:
-            values["edge_attr"], slices["edge_attr"] = _take(self.edge_attr, 0, columns), edge_ptr
+            values["edge_attr"], slices["edge_attr"] = take(self.edge_attr, 0, columns), edge_ptr
         for name, value in self.node_fields.items():
-            values[name], slices[name] = _take(value, 0, nodes), node_ptr
+            values[name], slices[name] = take(value, 0, nodes), node_ptr
         for name, value in {"y": self.y, **self.graph_fields}.items():
             values[name], slices[name] = value[graphs], graph_ptr
         values["graph_id"], slices["graph_id"] = graphs, graph_ptr
@@ -179,11 +180,11 @@ class PackedDataset(Dataset):
     def _graph(self, i: int) -> Data:
         nodes = slice(*self.node_ptr[i : i + 2].tolist())
         columns = slice(*self.edge_ptr[i : i + 2].tolist())
-        data = Data(x=_widen(self.x[nodes]), edge_index=_widen(self.edge_index[:, columns]), y=self.y[i : i + 1])
+        data = Data(x=widen(self.x[nodes]), edge_index=widen(self.edge_index[:, columns]), y=self.y[i : i + 1])
         if self.edge_attr is not None:
-            data.edge_attr = _widen(self.edge_attr[columns])
+            data.edge_attr = widen(self.edge_attr[columns])
         for name, value in self.node_fields.items():
-            data[name] = _widen(value[nodes])
+            data[name] = widen(value[nodes])
         for name, value in self.graph_fields.items():
             data[name] = value[i : i + 1]
         for name, texts in self.text_fields.items():
@@ -267,37 +268,6 @@ class PackedDataset(Dataset):
 
     def __repr__(self) -> str:
         return f"PackedDataset({self.name!r}, graphs={len(self)}, task={self.task!r}, metric={self.metric!r})"
-
-
-def _pointer(sizes: Tensor) -> Tensor:
-    return torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
-
-
-def _gather_rows(ptr: Tensor, graphs: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows ``ptr[g] .. ptr[g + 1] - 1`` of all the graphs, one after the other, and their number per graph."""
-    first = ptr[graphs]
-    sizes = ptr[graphs + 1] - first
-    ends = sizes.cumsum(0)
-    total = int(ends[-1]) if ends.numel() else 0
-    return torch.repeat_interleave(first - ends + sizes, sizes, output_size=total) + torch.arange(total), sizes
-
-
-def _take(value: Tensor, dim: int, rows: Tensor) -> Tensor:
-    return _widen(value.index_select(dim, rows))
-
-
-def _widen(value: Tensor) -> Tensor:
-    return value if value.is_floating_point() or value.dtype == torch.bool else value.long()
-
-
-def _narrow(value: Tensor) -> Tensor:
-    if value.dtype != torch.int64 or value.numel() == 0:
-        return value
-    low, high = int(value.min()), int(value.max())
-    for dtype in (torch.uint8, torch.int16, torch.int32):
-        if torch.iinfo(dtype).min <= low and high <= torch.iinfo(dtype).max:
-            return value.to(dtype)
-    return value
 
 
 def _categories(value: Tensor) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ def load_tu(name: str, root: str | Path | None = None) -> PackedDataset:
 
     Node and edge features are the attributes, if there are any, followed by the one-hot labels, as with
     ``TUDataset(..., use_node_attr=True, use_edge_attr=True)``; a set without node features gets a constant one.
-    Isolated nodes are kept.
+    Isolated nodes are kept. ``canonical_rank`` is that of :func:`plstm_graph.graph.canonical_rank`.
 
     Args:
         name: ``"MUTAG"``, ``"NCI1"``, ``"PROTEINS"``, ``"PTC_FM"``, or any other set in TUDataset's layout.
@@ -87,29 +88,34 @@ def tu_splits(
 def _read(name: str, raw: Path) -> PackedDataset:
     from torch_geometric.io import read_tu_data
 
+    from plstm_graph.graph.canonical import canonical_rank
+
     node_ptr = _check_files(name, raw)
     try:
         data, slices, _ = read_tu_data(str(raw), name)
     except (ValueError, IndexError, RuntimeError) as error:
         raise TableError(f"{raw} cannot be read as a TUDataset: {error}") from error
     numbers = data.y.is_floating_point()
-    return PackedDataset(
+    y = data.y.reshape(len(node_ptr) - 1, -1) if numbers else data.y.reshape(-1)
+    dataset = PackedDataset(
         name=name,
         x=data.x if data.x is not None else torch.ones(int(node_ptr[-1]), 1),
         edge_index=data.edge_index,
         edge_attr=data.edge_attr,
-        y=data.y.reshape(len(node_ptr) - 1, -1) if numbers else data.y.reshape(-1),
+        y=y,
         node_ptr=node_ptr,
         edge_ptr=slices["edge_index"],
         task="regression" if numbers else "multiclass",
         metric="mae" if numbers else "accuracy",
-        num_classes=0 if numbers else int(data.y.max()) + 1,
+        num_classes=0 if numbers else int(y.max()) + 1,
         node_kind="number",
         edge_kind=None if data.edge_attr is None else "number",
-        targets=["class"]
-        if not numbers
-        else [f"target_{i}" for i in range(data.y.reshape(len(node_ptr) - 1, -1).size(1))],
+        targets=[f"target_{i}" for i in range(y.size(1))] if numbers else ["class"],
     )
+    dataset.check_edges()
+    whole = dataset.collate(slice(None))
+    rank = canonical_rank(whole.edge_index, whole.num_nodes, whole.x, dataset.edge_attr, whole.batch)
+    return replace(dataset, node_fields={"canonical_rank": rank})
 
 
 def _check_files(name: str, raw: Path) -> Tensor:

@@ -1,4 +1,106 @@
-"""x"""
+"""From the settings of a run to its data: the set by name, its task, encoders that fit, and batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from plstm_graph.data import GraphLoader, PackedDataset, load
+from plstm_graph.errors import ConfigError
+from plstm_graph.graph import ToLineDAG
+from plstm_graph.train.config import TrainConfig
+from plstm_graph.train.source import Source
+from plstm_graph.train.task import METRICS, Task
 
 
-def load_source(config): ...
+def load_source(config: TrainConfig) -> Source:
+    """Load the data of a run.
+
+    Raises:
+        ConfigError: there is no such data set, or a setting does not fit it.
+        DatasetNotFoundError: its files are missing.
+    """
+    dataset = load(
+        config.data,
+        split=config.split,
+        fold=config.fold,
+        seed=config.split_seed,
+        smiles_column=config.smiles_column,
+        targets=config.target,
+        task=config.task,
+        split_column=config.split_column,
+        workers=config.workers,
+    )
+    transform = orient(config.model, config.order)
+
+    def make_batches(rows: np.ndarray, shuffle: bool) -> Iterable:
+        return GraphLoader(
+            dataset,
+            config.batch_size,
+            rows=torch.from_numpy(rows),
+            shuffle=shuffle,
+            transform=transform,
+            num_workers=config.workers,
+            seed=config.seed,
+        )
+
+    def read_labels(rows: np.ndarray) -> Tensor:
+        return dataset.y[torch.from_numpy(rows)]
+
+    return Source(
+        name=dataset.name,
+        task=make_task(dataset, config),
+        in_channels=_channels(dataset.node_kind, dataset.num_node_features, dataset.node_categories),
+        encoders=_encoders(dataset),
+        molecules=dataset.node_kind == "atom",
+        chirality=dataset.chirality or "written",
+        splits={part: rows.numpy() for part, rows in dataset.splits.items()},
+        read_labels=read_labels,
+        make_batches=make_batches,
+    )
+
+
+def orient(model: str, order: str) -> Callable[[Any], Any] | None:
+    """What a batch goes through before the model sees it: only pLSTM needs line DAGs."""
+    return ToLineDAG(order) if model == "plstm" else None
+
+
+def make_task(dataset: PackedDataset, config: TrainConfig) -> Task:
+    """The task of a data set; OGB's Evaluator judges OGB's sets unless another metric is asked for.
+
+    Raises:
+        ConfigError: the set's task has no trainer, or metric or loss do not fit it.
+    """
+    if dataset.task not in METRICS:
+        raise ConfigError(
+            f"{dataset.name} asks for {dataset.task} predictions, which this trainer does not make; "
+            f"it trains {', '.join(METRICS)}"
+        )
+    metric = dataset.metric if config.metric == "auto" else config.metric
+    return Task(
+        dataset.task,
+        tuple(dataset.targets),
+        num_classes=dataset.num_classes,
+        metric=metric,
+        loss=config.loss,
+        ogb_name=dataset.name if dataset.name.startswith("ogbg-") and metric == dataset.metric else None,
+        class_names=tuple(dataset.class_names),
+    )
+
+
+def _encoders(dataset: PackedDataset) -> dict[str, Any]:
+    """Encoders that fit the features, as options of the models."""
+    node = {"atom": "atom", "category": "embedding", "number": "linear"}[dataset.node_kind]
+    if dataset.edge_kind is None:
+        return {"node_encoder": node}
+    edge = {"bond": "bond", "category": "embedding", "number": "linear"}[dataset.edge_kind]
+    width = _channels(dataset.edge_kind, dataset.num_edge_features, dataset.edge_categories)
+    return {"node_encoder": node, "edge_encoder": edge, "edge_dim": width}
+
+
+def _channels(kind: str, features: int, categories: list[int]) -> int | list[int]:
+    return categories if kind == "category" else features

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch_geometric.data import Batch
 
 import plstm_graph
+from plstm_graph.data import PackedDataset
 from plstm_graph.errors import RunError
 from plstm_graph.nn.baselines import build_model
 from plstm_graph.train import packing
+from plstm_graph.train.load import orient
 from plstm_graph.train.predictor import GraphPredictor
 from plstm_graph.train.task import Task
+
+if TYPE_CHECKING:
+    from plstm_graph.chem.arrays import Packed
 
 
 @dataclass(frozen=True)
@@ -24,19 +32,39 @@ class ModelSpec:
         options: all further arguments of the model.
         order: orientation of the edges, as for :class:`plstm_graph.ToLineDAG`.
         molecules: the inputs are molecules with OGB's atom and bond features, so SMILES can be predicted.
+        chirality: how SMILES are to be read; see :func:`plstm_graph.chem.from_smiles`.
     """
 
     model: str
-    in_channels: int
+    in_channels: int | list[int]
     options: dict[str, Any]
     order: str
     molecules: bool
+    chirality: str = "written"
 
     def build(self, task: Task, **statistics: Any) -> GraphPredictor:
         """The network with new weights, for ``task``."""
         return GraphPredictor(
             build_model(self.model, self.in_channels, task.num_outputs, **self.options), task, **statistics
         )
+
+    def batch(self, packed: Packed) -> Batch:
+        """Packed molecules (see :data:`plstm_graph.chem.arrays.Packed`) as a batch that the network takes."""
+        tensors = {name: torch.from_numpy(array) for name, array in packed.items()}
+        graphs = tensors["node_ptr"].numel() - 1
+        dataset = PackedDataset(
+            name="molecules",
+            y=torch.zeros(graphs, 0),
+            task="regression",
+            metric="rmse",
+            node_kind="atom",
+            edge_kind="bond",
+            node_fields={"canonical_rank": tensors.pop("canonical_rank")},
+            **tensors,
+        )
+        batch = dataset.collate(torch.arange(graphs))
+        transform = orient(self.model, self.order)
+        return batch if transform is None else transform(batch)
 
 
 def save_model(path: Path, spec: ModelSpec, predictor: GraphPredictor) -> None:

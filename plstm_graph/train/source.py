@@ -29,6 +29,7 @@ class Source:
         in_channels: number of node features.
         encoders: ``node_encoder``, ``edge_encoder`` and ``edge_dim`` that fit the features.
         molecules: the graphs have OGB's atom and bond features.
+        chirality: for molecules, how their chirality is encoded; see :func:`plstm_graph.chem.from_smiles`.
         splits: rows of ``train``, ``valid`` and ``test``.
         read_labels: ``rows -> [G, T]`` float with NaN where missing, or ``[G]`` int64 with -1 where missing.
         make_batches: see :data:`MakeBatches`.
@@ -39,12 +40,13 @@ class Source:
 
     name: str
     task: Task
-    in_channels: int
+    in_channels: int | list[int]
     encoders: Mapping[str, Any]
     molecules: bool
     splits: Mapping[str, np.ndarray]
     read_labels: Callable[[np.ndarray], Tensor] = field(repr=False)
     make_batches: MakeBatches = field(repr=False)
+    chirality: str = "written"
     chosen_epoch: int | None = None
 
     def __post_init__(self) -> None:
