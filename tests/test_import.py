@@ -51,7 +51,9 @@ def test_public_names_are_documented(name):
     documentation = inspect.getdoc(value)
     assert documentation, name
     parameters = inspect.signature(value).parameters
-    missing = [p for p, spec in parameters.items() if p not in documentation and spec.kind not in (2, 4) and p != "_cache"]
+    missing = [
+        p for p, spec in parameters.items() if p not in documentation and spec.kind not in (2, 4) and p != "_cache"
+    ]
     assert not missing, f"{name} does not say what {missing} mean"
 
 

@@ -153,7 +153,7 @@ def test_an_exploding_line_graph_names_the_hub(monkeypatch):
     monkeypatch.setattr(build, "MAX_LINE_EDGES", 1000)
     leaves = torch.arange(1, 101)
     edges = torch.cat([torch.stack([leaves[:50], 0 * leaves[:50]]), torch.stack([0 * leaves[50:], leaves[50:]])], dim=1)
-    with pytest.raises(GraphError, match="2,500 line edges.*node 0, which has 50 edges in and 50 out"):
+    with pytest.raises(GraphError, match=r"2,500 line edges.*node 0, which has 50 edges in and 50 out"):
         LineDAG.from_edge_index(edges, 101)
 
 
