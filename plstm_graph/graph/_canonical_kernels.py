@@ -28,7 +28,7 @@ def _refine(color, lo, hi, tail, head, edge_color, columns):
         for i in range(1, size):
             if ordered[i] != ordered[i - 1]:
                 found += 1
-        if found == classes or found == size:
+        if found in (classes, size):
             return found
         classes = found
         heard[:] = np.uint64(0)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from plstm_graph.errors import EngineError
 from plstm_graph.graph.linedag import LineDAG
-from plstm_graph.ops import fused, parallel, reference, wavefront
+from plstm_graph.ops import chunkwise, fused, parallel, reference, wavefront
 from plstm_graph.ops.check import check_gates, check_nodes
 
 Engine = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, LineDAG, bool], Tensor]
@@ -22,9 +22,13 @@ ENGINES: dict[str, Engine] = {
     "wavefront": wavefront.run,
     "parallel": parallel.run,
     "fused": fused.run,
+    "chunkwise": chunkwise.run,
 }
-"""Engines by name. Each takes checked float32 or float64 tensors ``query, key [N, H, K]``, ``value [N, H, V]``,
-``source [E, H]``, ``transition [L, H]``, ``mark [E, H]``, the :class:`LineDAG` and ``reverse``; returns ``[N, H, V]``."""
+"""Engines by name.
+
+Each takes checked float32 or float64 tensors ``query, key [N, H, K]``, ``value [N, H, V]``, ``source [E, H]``,
+``transition [L, H]``, ``mark [E, H]``, the :class:`LineDAG` and ``reverse``, and returns ``[N, H, V]``.
+"""
 
 
 def plstm(
