@@ -48,7 +48,15 @@ def _root(
         raise typer.Exit
 
 
-from plstm_graph.cli import doctor, evaluate, featurize, predict, table, train  # noqa: E402 - each adds its verb
+from plstm_graph.cli import doctor, evaluate, explain, featurize, predict, table, train  # noqa: E402 - each adds its verb
 
-for verb in (train.train, evaluate.evaluate, predict.predict, featurize.featurize, doctor.doctor, table.table):
+for verb in (
+    train.train,
+    evaluate.evaluate,
+    predict.predict,
+    explain.explain,
+    featurize.featurize,
+    doctor.doctor,
+    table.table,
+):
     app.command()(verb)

@@ -37,6 +37,7 @@ def featurize(
         column = find_column(next(lines), smiles_column, str(molecules))
         smiles = [row[column] for row in lines]
     packed, report = read_all(smiles, on_error=on_error, workers=workers, progress=not quiet)
+    assert isinstance(packed, dict)  # what output="packed" promises
     _write(out, {**packed, "row": report.row})
     typer.echo(report)
     typer.echo(f"wrote {out}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 import os
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def demo_file() -> Path:
     path = cache_folder() / f"demo-{DEMO_FORM}-rdkit{rdBase.rdkitVersion}.csv"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
         write_demo(part)
         os.replace(part, path)
     return path
@@ -136,7 +137,7 @@ def _load_named(name: str, root: str | Path | None) -> PackedDataset:
             return load_lrgb(name, root)
     from plstm_graph.data.tu import NAMES, load_tu
 
-    if name in NAMES or (Path(name).name == name and (data_root(root) / "tu" / name).is_dir()):
+    if name in NAMES or (name and Path(name).name == name and (data_root(root) / "tu" / name).is_dir()):
         return load_tu(name, root)
     raise ConfigError(_unknown(name, root))
 

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from plstm_graph.data.cache import cached
-from plstm_graph.data.ogb import describe, ogb_folder, read_numbers, read_splits, sizes_to_ptr
+from plstm_graph.data.ogb import describe, ogb_folder, read_numbers, read_pointers, read_splits
 from plstm_graph.data.packed import PackedDataset
 from plstm_graph.data.places import need
 from plstm_graph.errors import TableError
@@ -53,7 +53,7 @@ def load_code2(root: str | Path | None = None, num_vocab: int = 5000, length: in
 
 
 def _read(folder: Path, num_vocab: int, length: int) -> PackedDataset:
-    node_ptr, tree_ptr = (sizes_to_ptr(folder / f"raw/num-{kind}-list.csv.gz") for kind in ("node", "edge"))
+    node_ptr, tree_ptr = read_pointers(folder)
 
     def numbers(name: str, rows: int = node_ptr[-1]) -> np.ndarray:
         return read_numbers(folder / f"raw/{name}.csv.gz", np.int64, rows)

@@ -65,6 +65,7 @@ class GraphLoader(DataLoader):
             num_workers=num_workers,
             persistent_workers=num_workers > 0,
             pin_memory=pin_memory,
+            generator=None if seed is None else torch.Generator().manual_seed(seed),
         )
 
     def set_epoch(self, epoch: int) -> None:

@@ -100,7 +100,7 @@ def _rdkit_version() -> list[str]:
 def _read(name: str, folder: Path) -> PackedDataset:
     info = describe(name)
     molecules = info["data type"] == "mol"
-    node_ptr, bond_ptr = (sizes_to_ptr(folder / f"raw/num-{kind}-list.csv.gz") for kind in ("node", "edge"))
+    node_ptr, bond_ptr = read_pointers(folder)
     kind = np.int64 if molecules else np.float32
     edges = read_numbers(folder / "raw/edge.csv.gz", np.int64, bond_ptr[-1])
     edge_attr = read_numbers(folder / "raw/edge-feat.csv.gz", kind, bond_ptr[-1])
@@ -195,9 +195,11 @@ def read_numbers(path: Path, dtype: type, rows: int | None = None) -> np.ndarray
     return np.ascontiguousarray(table)
 
 
-def sizes_to_ptr(path: Path) -> np.ndarray:
-    """First row of every graph, from a file with the number of rows of every graph."""
-    return np.concatenate([np.zeros(1, np.int64), read_numbers(path, np.int64)[:, 0].cumsum()])
+def read_pointers(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """First node and first edge of every graph, ``[G + 1]`` each, from the files with their numbers per graph."""
+    nodes = read_numbers(folder / "raw/num-node-list.csv.gz", np.int64)[:, 0]
+    edges = read_numbers(folder / "raw/num-edge-list.csv.gz", np.int64, nodes.size)[:, 0]
+    return np.concatenate([[0], nodes.cumsum()]), np.concatenate([[0], edges.cumsum()])
 
 
 def read_splits(folder: Path, graphs: int, files: Sequence[str] = SPLIT_FILES) -> dict[str, torch.Tensor]:

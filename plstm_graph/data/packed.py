@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path
@@ -54,6 +54,8 @@ class PackedDataset(Dataset):
         targets: names of the T targets.
         class_names: names of the classes, in order.
         splits: ``train``, ``valid`` and ``test`` → int64 graph numbers.
+        transform: applied to every single graph that is taken out, as in PyG's data sets, such as
+            :class:`plstm_graph.ToLineDAG`; not saved. Batches do not use it: give it to their loader.
 
     Raises:
         GraphError: the tensors do not fit each other.
@@ -79,6 +81,7 @@ class PackedDataset(Dataset):
     targets: list[str] = field(default_factory=list)
     class_names: list[str] = field(default_factory=list)
     splits: dict[str, Tensor] = field(default_factory=dict)
+    transform: Callable[[Data], Data] | None = None
 
     def __post_init__(self) -> None:
         self._check()
@@ -190,7 +193,7 @@ class PackedDataset(Dataset):
         for name, texts in self.text_fields.items():
             data[name] = texts[i]
         data.graph_id = torch.tensor([i])
-        return data
+        return data if self.transform is None else self.transform(data)
 
     def _numbers(self, index: Rows) -> Tensor:
         """Graph numbers from 0, int64."""
@@ -254,7 +257,8 @@ class PackedDataset(Dataset):
 
     def save(self, path: str | Path) -> None:
         """Write tensors and JSON metadata to one file, whole or not at all, also when several processes do so."""
-        write_fields(Path(path), {spec.name: getattr(self, spec.name) for spec in dataclasses.fields(self)})
+        names = [spec.name for spec in dataclasses.fields(self) if spec.name != "transform"]
+        write_fields(Path(path), {name: getattr(self, name) for name in names})
 
     @classmethod
     def load(cls, path: str | Path) -> PackedDataset:

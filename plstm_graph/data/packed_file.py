@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def write_fields(path: Path, fields: Mapping[str, Any]) -> None:
         else:
             plain[name] = value
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     try:
         torch.save({"format": FORMAT, "json": json.dumps(plain), "tensors": tensors}, part)
         os.replace(part, path)

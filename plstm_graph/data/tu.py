@@ -95,6 +95,8 @@ def _read(name: str, raw: Path) -> PackedDataset:
         data, slices, _ = read_tu_data(str(raw), name)
     except (ValueError, IndexError, RuntimeError) as error:
         raise TableError(f"{raw} cannot be read as a TUDataset: {error}") from error
+    edge_ptr = slices["edge_index"]  # ends before the last graphs if these have no edges
+    edge_ptr = torch.cat([edge_ptr, edge_ptr[-1:].expand(len(node_ptr) - len(edge_ptr))])
     numbers = data.y.is_floating_point()
     y = data.y.reshape(len(node_ptr) - 1, -1) if numbers else data.y.reshape(-1)
     dataset = PackedDataset(
@@ -104,7 +106,7 @@ def _read(name: str, raw: Path) -> PackedDataset:
         edge_attr=data.edge_attr,
         y=y,
         node_ptr=node_ptr,
-        edge_ptr=slices["edge_index"],
+        edge_ptr=edge_ptr,
         task="regression" if numbers else "multiclass",
         metric="mae" if numbers else "accuracy",
         num_classes=0 if numbers else int(y.max()) + 1,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from plstm_graph.explain.attribution import LayerAttribution, attribute_layers
 from plstm_graph.explain.molecule import MoleculeExplanation, explain_molecule
-# from plstm_graph.explain.page import render_page, write_page
+from plstm_graph.explain.page import render_page, write_page
 from plstm_graph.explain.prediction import AtomContributions, atom_contributions
 
 __all__ = [
@@ -17,4 +17,6 @@ __all__ = [
     "atom_contributions",
     "attribute_layers",
     "explain_molecule",
+    "render_page",
+    "write_page",
 ]

@@ -2,7 +2,7 @@
 
 For every head, with the gating matrix G of equation (7) and the direct gate on its diagonal,
 
-    h_n = Σ_n' c_nn',    c_nn' = G_nn' (q_n·k_n') v_n',    G_nn' = Σ_(e', e) M_e [(I - T)^-1]_ee' S_e'  (+ D_n if n = n'),
+    h_n = Σ_n' c_nn',  c_nn' = G_nn' (q_n·k_n') v_n',  G_nn' = Σ_(e', e) M_e [(I - T)^-1]_ee' S_e'  (+ D_n if n = n'),
 
 where the path enters the line graph by e', an edge out of n' (source), and leaves it by e, an edge into n (mark).
 Nothing here is an approximation: queries, keys and gates are those of the forward pass.
@@ -146,8 +146,7 @@ def attribute(call: OperatorCall) -> LayerAttribution:
     if dag.num_edges > LARGEST:
         raise EngineError(f"{dag.num_edges} edges are too many to write out all pairs of edges (at most {LARGEST})")
     source, transition, mark, direct, query, key, value, output = (
-        tensor.detach().double().cpu()
-        for tensor in (*call.gates[:], call.query, call.key, call.value, call.output)
+        tensor.detach().double().cpu() for tensor in (*call.gates[:], call.query, call.key, call.value, call.output)
     )
     edges, lines = dag.edge_index.cpu(), dag.line_index.cpu()
     if call.reverse:

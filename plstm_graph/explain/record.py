@@ -54,9 +54,7 @@ def recorded(model: nn.Module) -> Iterator[list[OperatorCall]]:
 
 
 def _listener(conv: PLSTMConv, number: int, calls: list[OperatorCall]):
-    def listen(
-        dag: LineDAG, query: Tensor, key: Tensor, value: Tensor, gates: Gates, reverse: bool
-    ) -> Tensor:
+    def listen(dag: LineDAG, query: Tensor, key: Tensor, value: Tensor, gates: Gates, reverse: bool) -> Tensor:
         output = type(conv).message_and_aggregate(conv, dag, query, key, value, gates, reverse)
         kept = gates
         if conv.mode == "D":

@@ -142,11 +142,12 @@ class PLSTMConv(MessagePassing):
         projected = F.linear(x, self.project.weight * scale.unsqueeze(-1), self.project.bias * scale)
         query, key, value = (part.unflatten(-1, (self.heads, -1)) for part in projected.split(self.widths, dim=-1))
         edge = None if edge_attr is None else edge_attr[dag.edge_id]
-        out = None
+        out: Tensor | None = None
         for maps, mix, reverse in zip(self.gate_maps, self.mix, DIRECTIONS[self.direction], strict=True):
             heard = self.message_and_aggregate(dag, query, key, value, maps(x, dag, edge, reverse), reverse)
             mixed = mix(F.rms_norm(heard, heard.shape[-1:], eps=self.eps).flatten(1))
             out = mixed if out is None else out + mixed
+        assert out is not None  # there is at least one direction
         return out
 
     def message_and_aggregate(

@@ -24,10 +24,13 @@ def run(
     Raises:
         EngineError: there is no fused kernel for the device.
     """
+    tensors = (query, key, value, source, transition, mark)
     if value.device.type == "cpu":
-        from plstm_graph.ops.fused_cpu import fused_cpu as kernel
-    elif value.device.type == "cuda":
-        from plstm_graph.ops.fused_gpu import fused_gpu as kernel
-    else:
-        raise EngineError(f"engine='fused' has no kernel for {value.device}: use 'wavefront', which runs everywhere")
-    return kernel(query, key, value, source, transition, mark, dag, reverse, direct)
+        from plstm_graph.ops.fused_cpu import fused_cpu
+
+        return fused_cpu(*tensors, dag, reverse, direct)
+    if value.device.type == "cuda":
+        from plstm_graph.ops.fused_gpu import fused_gpu
+
+        return fused_gpu(*tensors, dag, reverse, direct)
+    raise EngineError(f"engine='fused' has no kernel for {value.device}: use 'wavefront', which runs everywhere")

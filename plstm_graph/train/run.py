@@ -75,9 +75,7 @@ def make_predictor(config: TrainConfig, source: Source) -> tuple[ModelSpec, Grap
     """
     options = {k: v for k, v in source.encoders.items() if k in model_options(config.model)}
     options |= check_options(config.model, config.model_options)
-    spec = ModelSpec(
-        config.model, source.in_channels, options, config.order, source.molecules, source.chirality
-    )
+    spec = ModelSpec(config.model, source.in_channels, options, config.order, source.molecules, source.chirality)
     labels = source.labels("train")
     mean, std = standardisation(source.task, labels)
     weight = balanced_weights(source.task, labels) if config.class_weights == "balanced" else None

@@ -35,14 +35,15 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "first"
-    run("train", "--data", table, "--smiles-column", "smiles", "--target", "logp", "--epochs", 2, "--out", folder, *FAST)
+    columns = ["--smiles-column", "smiles", "--target", "logp"]
+    run("train", "--data", table, *columns, "--epochs", 2, "--out", folder, *FAST)
     return folder
 
 
 def test_the_run_folder_holds_all_that_matters(trained: Path):
     names = {path.name for path in trained.iterdir()}
-    expected = {"best.pt", "last.pt", "config.yaml", "versions.json", "split.json", "metrics.json", "curves.png", "curves.csv"}
-    assert expected <= names
+    assert {"best.pt", "last.pt", "config.yaml", "versions.json", "split.json", "metrics.json"} <= names
+    assert {"curves.png", "curves.csv"} <= names
     import yaml
 
     config = yaml.safe_load((trained / "config.yaml").read_text())
@@ -52,7 +53,7 @@ def test_the_run_folder_holds_all_that_matters(trained: Path):
     metrics = json.loads((trained / "metrics.json").read_text())
     assert metrics["metric"] == "rmse"
     split = json.loads((trained / "split.json").read_text())
-    rows = sum((split[part] for part in ("train", "valid", "test")), [])
+    rows = [row for part in ("train", "valid", "test") for row in split[part]]
     assert sorted(rows) == list(range(60))
 
 

@@ -39,7 +39,7 @@ def test_writes_a_page(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["C(C"], "C(C"), (["CCO", "C", "--name", "one"], "1 names for 2 molecules")],
+    [(["C(C"], "C(C"), (["CCO", "C", "--name", "one"], "1 name(s) for 2 molecule(s)")],
 )
 def test_mistakes_are_told_and_nothing_is_written(tmp_path, arguments, message):
     out = tmp_path / "page.html"

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from plstm_graph.data.read_table import find_smiles, find_targets, numbers, pick_column, read_table
+from plstm_graph.errors import TableError
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Callable[[str], pd.DataFrame]:
+    """Reads a table from its text."""
+
+    def make(text: str) -> pd.DataFrame:
+        (tmp_path / "table.csv").write_text(text, encoding="utf-8")
+        return read_table(tmp_path / "table.csv")
+
+    return make
+
+
+def test_cells_stay_text(table: Callable[[str], pd.DataFrame]) -> None:
+    found = table('smiles,"a, b",n\nC,007,\n"C,\n1", NA ,1e3\n')
+    assert list(found.columns) == ["smiles", "a, b", "n"]
+    assert found.iloc[0].tolist()[:2] == ["C", "007"]
+    assert pd.isna(found.iloc[0, 2])
+    assert found.iloc[1].tolist() == ["C,\n1", " NA ", "1e3"]
+
+
+def test_names_may_stand_twice(table: Callable[[str], pd.DataFrame]) -> None:
+    found = table("smiles,y,y,,\nC,1,2,3,4\n")
+    assert list(found.columns) == ["smiles", "y", "y", "", ""]
+    assert found.iloc[0].tolist() == ["C", "1", "2", "3", "4"]
+
+
+def test_blank_lines_count_except_at_the_end(table: Callable[[str], pd.DataFrame]) -> None:
+    found = table("smiles,y\nC,1\n\nCC,2\n,\n\n")
+    assert found["smiles"].isna().tolist() == [False, True, False]
+
+
+def test_short_rows_windows_and_spreadsheets(table: Callable[[str], pd.DataFrame]) -> None:
+    found = table("\ufeffsmiles , y\r\nC\r\nCC,2\r\n")
+    assert list(found.columns) == ["smiles", "y"]
+    assert pd.isna(found["y"][0])
+    assert found["y"][1] == "2"
+
+
+def test_compressed(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "t.csv.gz", "wt") as file:
+        file.write("smiles,y\nC,1\n")
+    assert read_table(tmp_path / "t.csv.gz").shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "cannot be read as CSV"),
+        (b"smiles,y\n", "has no rows below the header"),
+        (b"smiles,y\n\n,\n", "has no rows below the header"),
+        (b"smiles,y\nC,1\nC,1,2\n", "Expected 2 fields in line 3, saw 3"),
+        (b"smiles,y\nC,\xff\xfe\n", "cannot be read as CSV.*utf-8"),
+    ],
+)
+def test_bad_files(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(TableError, match=message):
+        read_table(tmp_path / "t.csv")
+
+
+def test_missing_and_damaged_files(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=r"there is no file .*t\.csv"):
+        read_table(tmp_path / "t.csv")
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"smiles,y\nC,1\n" * 500)[:-20])
+    with pytest.raises(TableError, match=r"t\.csv\.gz cannot be read as CSV"):
+        read_table(tmp_path / "t.csv.gz")
+
+
+def test_pick_column(table: Callable[[str], pd.DataFrame]) -> None:
+    found = table("smiles,logS,y,y\nC,1,2,3\n")
+    assert pick_column(found, "logS").tolist() == ["1"]
+    with pytest.raises(TableError, match=r"no column 'logs'; did you mean 'logS'\? The columns are 'smiles', 'logS'"):
+        pick_column(found, "logs")
+    with pytest.raises(TableError, match="2 columns have the name 'y': rename all but one"):
+        pick_column(found, "y")
+
+
+def test_find_smiles(table: Callable[[str], pd.DataFrame]) -> None:
+    assert find_smiles(table("id,SMILES\n1,C\n"), None) == "SMILES"
+    assert find_smiles(table("structure,smiles\nC,x\n"), "structure") == "structure"
+    with pytest.raises(TableError, match=r"no column is called smiles.*the columns are 'structure', 'y'"):
+        find_smiles(table("structure,y\nC,1\n"), None)
+    with pytest.raises(TableError, match="2 columns are called smiles"):
+        find_smiles(table("Smiles,smiles\nC,C\n"), None)
+    with pytest.raises(TableError, match="2 columns have the name 'smiles'"):
+        find_smiles(table("smiles,smiles\nC,C\n"), "smiles")
+
+
+def test_find_targets(table: Callable[[str], pd.DataFrame]) -> None:
+    found = table("smiles,name,y,z\nC,a,1.5,n/a\nCC,7,,\n")
+    assert find_targets(found, ["smiles"]) == ["y"]
+    with pytest.raises(TableError, match=r"several columns hold numbers \('id', 'y'\): name the target columns"):
+        find_targets(table("smiles,id,y\nC,1,2\n"), ["smiles"])
+    with pytest.raises(TableError, match="no column holds numbers"):
+        find_targets(table("smiles,y\nC,high\n"), ["smiles"])
+    with pytest.raises(TableError, match="no column holds numbers"):
+        find_targets(table("smiles,y,y\nC,1,1\n"), ["smiles"])
+
+
+def test_numbers(table: Callable[[str], pd.DataFrame]) -> None:
+    found = table("y\n1\n -2.5e-1 \nNA\n\nnull\n+3\n")
+    np.testing.assert_array_equal(numbers(found, "y"), [1, -0.25, np.nan, np.nan, np.nan, 3])
+
+
+@pytest.mark.parametrize("cell", ["active", "1;5", "12 nM", ">10", "inf", "True"])
+def test_cells_that_are_no_numbers(table: Callable[[str], pd.DataFrame], cell: str) -> None:
+    found = table(f"y\n1\n{cell}\n{cell}\n")
+    with pytest.raises(TableError, match=rf"column 'y', row 1: '{cell}' is not a number.*\(2 such cells"):
+        numbers(found, "y")

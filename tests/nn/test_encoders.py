@@ -1,0 +1,43 @@
+"""Encoders."""
+
+from __future__ import annotations
+
+import torch
+
+from plstm_graph.chem import ATOM_DIMS, BOND_DIMS
+from plstm_graph.nn.encoders import (
+    ATOM_FEATURE_SIZES,
+    BOND_FEATURE_SIZES,
+    AtomEncoder,
+    SinusoidalEncoding,
+    node_degree,
+    node_depth,
+)
+from tests.strategies import grid_dag
+
+
+def test_sizes_are_those_of_the_features():
+    assert tuple(ATOM_DIMS) == ATOM_FEATURE_SIZES
+    assert tuple(BOND_DIMS) == BOND_FEATURE_SIZES
+
+
+def test_atom_encoder_adds_one_embedding_per_feature():
+    encoder = AtomEncoder(8)
+    x = torch.stack([torch.randint(0, size, (20,)) for size in ATOM_FEATURE_SIZES], dim=1)
+    tables = encoder.table.split(ATOM_FEATURE_SIZES)
+    expected = sum(table[x[:, i]] for i, table in enumerate(tables))
+    torch.testing.assert_close(encoder(x), expected)
+    assert encoder(x[:0]).shape == (0, 8)
+
+
+def test_sinusoidal_encoding():
+    out = SinusoidalEncoding(7)(torch.arange(5))
+    assert out.shape == (5, 7)
+    torch.testing.assert_close(out[:, 0], torch.arange(5).float().sin())
+    torch.testing.assert_close(out[:, 1], torch.arange(5).float().cos())
+
+
+def test_degree_and_depth():
+    dag = grid_dag(3, 4)
+    assert node_degree(dag).view(3, 4).tolist() == [[2, 3, 3, 2], [3, 4, 4, 3], [2, 3, 3, 2]]
+    assert node_depth(dag).view(3, 4).tolist() == [[0, 1, 2, 3], [1, 2, 3, 4], [2, 3, 4, 5]]

@@ -1,0 +1,34 @@
+"""The split linear maps equal one map of the concatenation."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from plstm_graph.nn.gates import GateMaps
+from tests.strategies import random_batch
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_split_maps_are_maps_of_the_concatenation(reverse):
+    dag = random_batch([7, 5], 0.5)
+    heads, width, edge_dim = 3, 4, 2
+    maps = GateMaps(width, heads, edge_dim, "D", "l1", -4.0, -4.0, -6.0, 1.0, 2.0, 1.0).double()
+    x, edge = torch.randn(dag.num_nodes, width).double(), torch.randn(dag.num_edges, edge_dim).double()
+    gates = maps(x, dag, edge, reverse)
+    node = maps.node.weight.split(heads), maps.node.bias.split(heads)
+    ends = maps.edge.weight.split(heads)
+    tail, head = dag.edge_index.flip(0) if reverse else dag.edge_index
+    before, after = dag.line_index.flip(0) if reverse else dag.line_index
+
+    def whole(parts, rows, bias):
+        return torch.cat(rows, dim=1) @ torch.cat(parts, dim=1).T + bias
+
+    source = whole([node[0][0], ends[0]], [x[tail], edge], node[1][0])
+    mark = whole([node[0][1], ends[1]], [x[head], edge], node[1][1])
+    passed = whole([node[0][2], ends[2], ends[3]], [x[head[before]], edge[before], edge[after]], node[1][2])
+    torch.testing.assert_close(gates.source, source.sigmoid())
+    torch.testing.assert_close(gates.mark, mark.sigmoid())
+    torch.testing.assert_close(gates.transition, (2 * passed).tanh())
+    torch.testing.assert_close(gates.direct, (x @ node[0][3].T + node[1][3]).sigmoid())
+    assert torch.equal(head[before], tail[after])
