@@ -34,15 +34,17 @@ def need(folder: Path, names: Sequence[str], what: str, source: str, *, zipped: 
     Raises:
         DatasetNotFoundError: a file is missing and cannot be downloaded; the message says what to put where.
     """
-    reason = ""
-    if zipped and not folder.exists():
-        reason = download(source, folder)
+    reason = download(source, folder) if zipped and not folder.exists() else ""
     paths = [folder / name for name in names]
-    missing = [path.relative_to(folder).as_posix() for path in paths if not path.is_file()]
+    missing = [name for name, path in zip(names, paths, strict=True) if not path.is_file()]
     if missing:
+        place = folder.absolute()
+        lacks = f"lacks {', '.join(missing)}" if folder.exists() or not zipped else "does not exist"
+        todo = (
+            f"Unpack {source} there, so that {place / names[0]} exists" if zipped else f"Put them there from {source}"
+        )
         raise DatasetNotFoundError(
-            f"{what} is not complete under {folder.absolute()}: {', '.join(missing)} missing. "
-            f"{reason}Get {source} and put these files there, or give another data root (argument root, or environment "
-            f"variable PLSTM_GRAPH_DATA)"
+            f"{what} is not complete: {place} {lacks}. {reason}{todo}, or give another data root (argument root, or "
+            f"environment variable PLSTM_GRAPH_DATA)"
         )
     return paths

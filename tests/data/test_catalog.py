@@ -119,7 +119,7 @@ def test_names_are_no_paths(own_tu_set: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["ogbg-molhiv", "ogbg-code2", "MUTAG", "peptides-func"])
 def test_set_that_is_not_there(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DatasetNotFoundError, match=rf"{name} is not complete under {tmp_path}"):
+    with pytest.raises(DatasetNotFoundError, match=rf"{name} is not complete: {tmp_path}"):
         load(name, tmp_path)
 
 

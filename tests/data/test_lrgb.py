@@ -103,7 +103,9 @@ def test_molecule_that_cannot_be_read(peptides: Callable[..., Path], tmp_path: P
 
 
 def test_missing_set(tmp_path: Path) -> None:
-    with pytest.raises(DatasetNotFoundError, match=r"raw/peptide_multi_class_dataset\.csv\.gz, splits_random.*lrgb"):
+    with pytest.raises(
+        DatasetNotFoundError, match=r"lacks raw/peptide_multi_class_dataset\.csv\.gz, splits_random.*lrgb"
+    ):
         load_lrgb("peptides-func", tmp_path)
     with pytest.raises(ConfigError, match="none of LRGB's sets"):
         load_lrgb("pcqm-contact", tmp_path)

@@ -173,7 +173,9 @@ def test_names_and_descriptions() -> None:
 
 
 def test_missing_set(tmp_path: Path) -> None:
-    with pytest.raises(DatasetNotFoundError, match=r"ogbg-molpcba is not complete .*raw/edge\.csv\.gz.*pcba\.zip"):
+    with pytest.raises(
+        DatasetNotFoundError, match=r"ogbg-molpcba is not complete: .*pcba\.zip there, so that .*raw/edge"
+    ):
         load_ogb("ogbg-molpcba", tmp_path)
 
 

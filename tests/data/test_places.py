@@ -37,10 +37,8 @@ def test_need_says_what_to_put_where(tmp_path: Path) -> None:
     with pytest.raises(DatasetNotFoundError) as error:
         need(tmp_path, ["a.csv", "raw/b.csv", "raw/c.csv"], "some set", "https://example.org/set.zip")
     message = str(error.value)
-    assert f"some set is not complete under {tmp_path}: raw/b.csv, raw/c.csv missing" in message
-    assert "https://example.org/set.zip" in message
+    assert f"some set is not complete: {tmp_path} lacks raw/b.csv, raw/c.csv. Unpack https://example.org" in message
     assert "PLSTM_GRAPH_DATA" in message
-    assert "a.csv," not in message
     assert isinstance(error.value, FileNotFoundError)
 
 
@@ -58,12 +56,12 @@ def test_need_downloads_only_what_is_not_there(tmp_path: Path, monkeypatch: pyte
     for _ in range(2):
         assert need(wanted, ["a.csv"], "set", "url") == [wanted / "a.csv"]
     assert calls == [("url", wanted)]
-    with pytest.raises(DatasetNotFoundError):
+    with pytest.raises(DatasetNotFoundError, match=r"other lacks a\.csv\. Put them there from page"):
         need(tmp_path / "other", ["a.csv"], "set", "page", zipped=False)
     assert len(calls) == 1
 
 
 def test_need_says_why_the_download_failed(tmp_path: Path) -> None:
-    with pytest.raises(DatasetNotFoundError, match=r"Nothing was downloaded, since PLSTM_GRAPH_OFFLINE is set"):
+    with pytest.raises(DatasetNotFoundError, match=r"new does not exist\. Nothing was downloaded, since"):
         need(tmp_path / "new", ["a.csv"], "set", "https://example.org/set.zip")
     assert not (tmp_path / "new").exists()
