@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 : "${BIN:=.venv/bin}"
 out="${1:-runs/demo}"
 exec </dev/null
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" # small batches: one thread is faster than two that wait for each other
 
 rm -rf "$out" # a run folder is written once
 mkdir -p "$out"
@@ -18,15 +19,16 @@ echo "== evaluate: two short runs with different seeds"
 "$BIN/plstm-graph" evaluate demo --target logp --epochs 2 --warmup-epochs 1 --lr 2e-3 "${model[@]}" --seeds 0-1 \
   --out "$out/evaluation.jsonl"
 
-echo "== predict: a table with one SMILES that cannot be read"
-cat >"$out/molecules.csv" <<'CSV'
-name,smiles
-aspirin,CC(=O)Oc1ccccc1C(=O)O
-caffeine,Cn1c(=O)c2c(ncn2C)n(C)c1=O
-broken ring,C1CCC
-ibuprofen,CC(C)Cc1ccc(cc1)C(C)C(=O)O
-table salt,[Na+].[Cl-]
-CSV
+echo "== predict: new molecules of the same kind, and one SMILES that cannot be read"
+"$BIN/python" - "$out/molecules.csv" <<'PYTHON'
+import sys
+
+from plstm_graph.data import make_demo
+
+table = make_demo(6, seed=1)[["smiles", "logp"]].rename(columns={"logp": "true_logp"})
+table.loc[3, "smiles"] = "C1CCC"  # a ring that is never closed
+table.to_csv(sys.argv[1], index=False)
+PYTHON
 "$BIN/plstm-graph" predict "$out/model" "$out/molecules.csv" --out "$out/predictions.csv"
 cat "$out/predictions.csv"
 

@@ -4,9 +4,9 @@ The state of the edge before stays in registers. States that another edge reads 
 memory that only this program touches: a barrier after every edge makes what one warp wrote visible to the others.
 Nodes are added to by one program only, edge after edge, so no atomics are needed and sums have one order.
 
-Shapes: nodes ``[N, H, K]`` and ``[N, H, V]``, gates ``[E, H]`` and ``[L, H]``, scratch ``[edges of the launch, H, K, V]``,
-all contiguous. ``write_node`` and ``read_node`` are tail and head of every edge, or head and tail in reverse.
-Predecessors and successors are lists by edge: a pointer ``[E + 1]``, edges ``[L]`` and line edges ``[L]``.
+Shapes, all contiguous: nodes ``[N, H, K]`` and ``[N, H, V]``, gates ``[E, H]`` and ``[L, H]``, scratch
+``[edges of the launch, H, K, V]``. ``write_node`` and ``read_node`` are tail and head of every edge, or head and tail in
+reverse. Predecessors and successors are lists by edge: a pointer ``[E + 1]``, edges ``[L]`` and line edges ``[L]``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ def forward(
     H: tl.constexpr, K: tl.constexpr, V: tl.constexpr,
     BLOCK_K: tl.constexpr, BLOCK_V: tl.constexpr, REVERSE: tl.constexpr,
 ):  # fmt: skip
-    """Add ``M_e q^T C_e`` of every edge to ``out``, which holds zeros; ``leaps [E]`` counts readers other than the next."""
+    """Add ``M_e q^T C_e`` of every edge to ``out``, which holds zeros.
+
+    ``leaps [E]`` counts the edges that read a state and are not next in order: only for these it goes to memory.
+    """
     g = tl.program_id(0).to(tl.int64) + first_graph
     h = tl.program_id(1).to(tl.int64)
     rows = tl.arange(0, BLOCK_K).to(tl.int64)
@@ -84,8 +87,8 @@ def backward(
     H: tl.constexpr, K: tl.constexpr, V: tl.constexpr,
     BLOCK_K: tl.constexpr, BLOCK_V: tl.constexpr, REVERSE: tl.constexpr,
 ):  # fmt: skip
-    """Gradients by tile of value channels: ``grad_query, grad_key [tiles, N, H, K]`` and ``grad_value [N, H, V]``, which
-    hold zeros, ``grad_source, grad_mark [tiles, E, H]``, ``grad_transition [tiles, L, H]``.
+    """Add gradients by tile of value channels: ``grad_query, grad_key [tiles, N, H, K]``, ``grad_value [N, H, V]``,
+    ``grad_source, grad_mark [tiles, E, H]``, ``grad_transition [tiles, L, H]``; all hold zeros.
 
     The states are computed again and all kept in scratch. On the way back the gradient of an edge's state takes the
     place of the state; ``leaps [E]`` counts edges before that are not next on the way back.

@@ -138,7 +138,7 @@ _forward.register_autograd(_gradients, setup_context=_keep_inputs)
 
 @dataclass(frozen=True)
 class _Links:
-    """Line edges as lists by edge: pointer ``[E + 1]``, edges ``[L]``, line edges ``[L]``; and who skips a neighbour."""
+    """Line edges as lists by edge: pointer ``[E + 1]``, edges ``[L]``, line edges ``[L]``."""
 
     into: tuple[Tensor, Tensor, Tensor]
     out_of: tuple[Tensor, Tensor, Tensor]
