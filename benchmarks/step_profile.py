@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -30,10 +29,10 @@ PARTS: dict[str, str] = {
     "SinusoidalEncoding": "encoders",
     "MeanAggregation": "readout",
 }
-"""Class of a module → name of the part; the outermost named module counts, operators by name come before it."""
+"""Class of a module → name of the part; the outermost one counts."""
 
-OPERATORS = {"plstm_graph::": "operator", "rms_norm": "norm", "RmsNorm": "norm"}
-"""What is in the name of an operator of the layer itself → name of the part."""
+OPERATORS = {"plstm_graph::": "operator", "rms_norm": "norm", "aten::linear": "linear maps"}
+"""What is in the name of an operator that a layer calls itself, not through a module → name of the part."""
 
 LAYER = "rest of the layers"
 OTHER = "rest of the model"
@@ -106,56 +105,51 @@ class _marked:
 
 def _by_part(events: Iterable[FunctionEvent]) -> dict[str, float]:
     """Self time of all operators, by part."""
-    events = sorted((e for e in events if e.cpu_time_total), key=lambda e: e.time_range.start)
-    ranges = [e for e in events if e.name.startswith(MARK)]
-    starts = [e.time_range.start for e in ranges]
     part_of_number: dict[int, str] = {}
     backward: list[tuple[FunctionEvent, int]] = []
     seconds: dict[str, float] = defaultdict(float)
-    for event in events:
-        if event.name.startswith(MARK):
-            continue
+    for event in sorted((e for e in events if e.cpu_time_total), key=lambda e: e.time_range.start):
         number = _backward_number(event)
         if number is not None:
             backward.append((event, number))
             continue
-        part = _part(event, ranges, starts)
-        if event.sequence_nr >= 0 and not event.name.startswith("autograd::"):
-            part_of_number.setdefault(event.sequence_nr, part)
-        seconds[part] += event.self_cpu_time_total / 1e6
+        part = _part(event)
+        # operations that make no node carry the number of the next one that does, so the last one counts
+        part_of_number[event.sequence_nr] = part
+        if not event.name.startswith(MARK):
+            seconds[part] += event.self_cpu_time_total / 1e6
     for event, number in backward:
         part = part_of_number.get(number, OTHER)
-        named = next((p for key, p in OPERATORS.items() if key in event.name), part)
-        seconds[named] += event.self_cpu_time_total / 1e6
+        seconds[_operator(event, part) or part] += event.self_cpu_time_total / 1e6
     return {part: s for part, s in seconds.items() if s}
 
 
 def _backward_number(event: FunctionEvent | None) -> int | None:
     """Number of the node of the backward graph in which an event happens."""
-    number = None
     while event is not None:
-        if event.name.startswith("autograd::engine::evaluate_function") and event.sequence_nr >= 0:
+        if event.name.startswith("autograd::engine::evaluate_function"):
             return event.sequence_nr
         event = event.cpu_parent
-    return number
+    return None
 
 
-def _part(event: FunctionEvent, ranges: list[FunctionEvent], starts: list[float]) -> str:
-    if event.name.startswith("Optimizer."):
-        return "optimizer"
+def _part(event: FunctionEvent) -> str:
+    """Part of an event of the forward pass or of the optimizer: the outermost module that is named in PARTS."""
+    found, named = OTHER, None
     above: FunctionEvent | None = event
-    found = None
     while above is not None:
-        for key, part in OPERATORS.items():
-            if key in above.name:
-                return part
         if above.name.startswith("Optimizer."):
             return "optimizer"
-        if above.name.startswith(MARK) and (found is None or found == LAYER):
-            found = above.name.removeprefix(MARK)
+        if above.name.startswith(MARK):
+            part = above.name.removeprefix(MARK)
+            found = part if part != LAYER or found == OTHER else found
+        named = _operator(above, found) or named
         above = above.cpu_parent
-    if found is not None:
-        return found
-    i = bisect_right(starts, event.time_range.start) - 1
-    inside = i >= 0 and event.time_range.end <= ranges[i].time_range.end
-    return ranges[i].name.removeprefix(MARK) if inside else OTHER
+    return named if named is not None and found in (LAYER, OTHER) else found
+
+
+def _operator(event: FunctionEvent, part: str) -> str | None:
+    """Part of an operator that a layer calls outside of its modules."""
+    if part not in (LAYER, OTHER):
+        return None
+    return next((name for key, name in OPERATORS.items() if key in event.name), None)

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from torch.profiler import record_function
 
 from benchmarks.case import Call, Case, Setting, Table
 from benchmarks.inputs import BATCH
@@ -131,7 +132,8 @@ def make_step(trainer: Trainer) -> Callable[[Any], None]:
     def step(batch: Any) -> None:
         optimizer.zero_grad()
         predictor.loss(predictor(batch), batch.y).backward()
-        torch.nn.utils.clip_grad_norm_(predictor.parameters(), config.clip_norm)
+        with record_function("Optimizer.clip"):
+            torch.nn.utils.clip_grad_norm_(predictor.parameters(), config.clip_norm)
         optimizer.step()
 
     return step

@@ -5,8 +5,8 @@ memory that only this program touches: a barrier after every edge makes what one
 Nodes are added to by one program only, edge after edge, so no atomics are needed and sums have one order.
 
 Shapes, all contiguous: nodes ``[N, H, K]`` and ``[N, H, V]``, gates ``[E, H]`` and ``[L, H]``, scratch
-``[edges of the launch, H, K, V]``. ``write_node`` and ``read_node`` are tail and head of every edge, or head and tail in
-reverse. Predecessors and successors are lists by edge: a pointer ``[E + 1]``, edges ``[L]`` and line edges ``[L]``.
+``[edges of the launch, H, K, V]``. ``write_node`` and ``read_node`` are tail and head of every edge, or head and tail
+in reverse. Predecessors and successors are lists by edge: a pointer ``[E + 1]``, edges ``[L]`` and line edges ``[L]``.
 """
 
 from __future__ import annotations

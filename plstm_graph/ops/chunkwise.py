@@ -17,8 +17,8 @@ from plstm_graph.graph.linedag import LineDAG
 from plstm_graph.ops._chunk_plan import FIRST_ROW, ZERO_ROW, Plan, Segment, make_plan
 from plstm_graph.ops._chunk_steps import Operands, add_rows, pass_states, run_step, run_step_back
 
-CHUNK_EDGES = 128
-"""Most edges of a chunk, unless it lies within one level."""
+CHUNK_EDGES, CHUNK_EDGES_CPU = 128, 64
+"""Most edges of a chunk, unless it lies within one level; a CPU would rather take more steps than larger matrices."""
 
 
 def run(
@@ -33,8 +33,9 @@ def run(
     chunk_edges: int | None = None,
 ) -> Tensor:
     """Evaluate the operator in chunks of at most ``chunk_edges`` edges; see :func:`plstm_graph.ops.plstm`."""
-    limit = CHUNK_EDGES if chunk_edges is None else chunk_edges
-    return _forward(query, key, value, source, transition, mark, dag.edge_index, dag.line_index, reverse, limit)
+    if chunk_edges is None:
+        chunk_edges = CHUNK_EDGES_CPU if value.device.type == "cpu" else CHUNK_EDGES
+    return _forward(query, key, value, source, transition, mark, dag.edge_index, dag.line_index, reverse, chunk_edges)
 
 
 @torch.library.custom_op("plstm_graph::chunkwise", mutates_args=())
@@ -92,15 +93,15 @@ def _backward(
     grads = Operands(
         *(torch.empty_like(t) for t in (operands.query, operands.key, operands.value, operands.transition))
     )
-    _walk_back(plan, operands, _to_plan(plan, grad_out[head]), grads)
+    _walk_back(plan, operands, _to_plan(plan, grad_out.index_select(0, head)), grads)
     grad_read, grad_written, grad_value = (g.index_select(1, plan.place) for g in (grads.query, grads.key, grads.value))
     return [
         _sum_at(head, mark.T.unsqueeze(-1) * grad_read, query),
         _sum_at(tail, source.T.unsqueeze(-1) * grad_written, key),
         _sum_at(tail, grad_value, value),
-        (grad_written.transpose(0, 1) * key[tail]).sum(-1),
+        (grad_written.transpose(0, 1) * key.index_select(0, tail)).sum(-1),
         grads.transition.T.contiguous(),
-        (grad_read.transpose(0, 1) * query[head]).sum(-1),
+        (grad_read.transpose(0, 1) * query.index_select(0, head)).sum(-1),
     ]
 
 
@@ -179,9 +180,9 @@ def _operands(
     head: Tensor,
 ) -> Operands:
     return Operands(
-        query=_to_plan(plan, mark.unsqueeze(-1) * query[head]),
-        key=_to_plan(plan, source.unsqueeze(-1) * key[tail]),
-        value=_to_plan(plan, value[tail]),
+        query=_to_plan(plan, mark.unsqueeze(-1) * query.index_select(0, head)),
+        key=_to_plan(plan, source.unsqueeze(-1) * key.index_select(0, tail)),
+        value=_to_plan(plan, value.index_select(0, tail)),
         transition=transition.T.contiguous(),
     )
 

@@ -62,6 +62,20 @@ def test_steps_that_are_split_for_memory(area, monkeypatch):
     assert_same(output_and_gradients(lambda t: chunkwise.run(*t.values(), dag, False), tensors), expected, 1e-9, 1e-9)
 
 
+def test_uninitialised_memory_is_never_read(monkeypatch):
+    monkeypatch.setattr(_chunk_plan, "STATE_ELEMENTS", 400)
+    dag = DAGS["mixed"]
+    tensors = random_tensors(dag, 2, 3, 4)
+    expected = output_and_gradients(lambda t: dense_plstm(t, dag), tensors)
+    torch.use_deterministic_algorithms(True)  # fills new memory with NaN
+    try:
+        assert torch.empty(2).isnan().all()
+        found = output_and_gradients(lambda t: chunkwise.run(*t.values(), dag, False, 10), tensors)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert_same(found, expected, 1e-9, 1e-9)
+
+
 def plan_of(dag: LineDAG, reverse: bool = False, chunk_edges: int = 128, state_size: int = 1):
     return make_plan(dag.line_index, dag.num_edges, reverse, chunk_edges, 1, state_size)
 
