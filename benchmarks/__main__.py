@@ -1,4 +1,4 @@
-"""``python -m benchmarks [all|card|ops|layers|prep|train]``: measure, write JSON, tables and plots, print the tables."""
+"""``python -m benchmarks [all|card|ops|layers|prep|train]``: measure, write JSON, tables, plots, print the tables."""
 
 from __future__ import annotations
 
@@ -77,11 +77,11 @@ def _parser() -> argparse.ArgumentParser:
         "what", nargs="?", default="all", choices=("all", "card", *SUITES),
         help="a suite; all of them and the speed card (the default); or the card and only what it needs",
     )  # fmt: skip
-    parser.add_argument("--against", metavar="REVISION", help="measure this git revision in turns with the working tree")
+    parser.add_argument("--against", metavar="REVISION", help="measure this revision in turns with the working tree")
     parser.add_argument("--quick", action="store_true", help="small inputs, few rounds: only shows that it works")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (2); the suite prep always takes one")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where operator and layers run (cpu)")
-    parser.add_argument("--only", metavar="PATTERN", help="only cases and tables of this name, such as 'depth' or 'key*'")
+    parser.add_argument("--only", metavar="PATTERN", help="only cases and tables of this name, as depth or 'key*'")
     parser.add_argument("--rounds", type=int, help="samples of every call, instead of the cases' own numbers")
     parser.add_argument("--out", type=Path, default=Path("results/speed"), help="folder of the results (results/speed)")
     return parser

@@ -115,7 +115,9 @@ ROWS: tuple[Row, ...] = (
         "epoch on ogbg-molhiv, 4 pLSTM blocks (conv + MLP) ÷ 4-layer GIN of the same width, same trainer",
         "train", ("epoch", "epoch, small batches"), 3.0, 1.5, False, _epoch,
     ),
-    Row("molecules per second, one core, SMILES → Data, ÷ OGB's smiles2graph", "prep", ("smiles",), 2, 4, True, _smiles),
+    Row(
+        "molecules per second, one core, SMILES → Data, ÷ OGB's smiles2graph", "prep", ("smiles",), 2, 4, True, _smiles,
+    ),
     Row(
         "molecules per second, one core, edge_index → LineDAG (line graph, levels, multitree), batch of 500",
         "prep", ("line graph",), 20_000, 200_000, True, _line_graphs,

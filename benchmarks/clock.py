@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gc
 import math
+import random
+import statistics
 import time
+from collections.abc import Mapping
 
 import torch
 
@@ -18,11 +21,11 @@ REST = 0.01
 
 
 def warm_up(call: Call, device: str) -> int:
-    """Run a call three times and say how often to repeat it in a sample; the first run compiles what is compiled."""
-    for _ in range(2):
-        call.run()
+    """Run a call a few times and say how often to repeat it in a sample; the first run compiles what is compiled."""
+    call.run()
     if call.own_measure:
         return 1
+    call.run()
     return max(1, math.ceil(SHORTEST / _timed(call, 1, device)))
 
 
@@ -33,6 +36,17 @@ def sample(call: Call, repeats: int, device: str) -> float:
     if call.own_measure:
         return float(call.run())
     return _timed(call, repeats, device)
+
+
+def in_turns(calls: Mapping[str, Call], rounds: int, device: str) -> dict[str, float]:
+    """Median of every call, all of them measured in turns in this process."""
+    repeats = {name: warm_up(call, device) for name, call in calls.items()}
+    samples: dict[str, list[float]] = {name: [] for name in calls}
+    order = random.Random(0)
+    for _ in range(rounds):
+        for name in order.sample(list(calls), len(calls)):
+            samples[name].append(sample(calls[name], repeats[name], device))
+    return {name: statistics.median(values) for name, values in samples.items()}
 
 
 def _timed(call: Call, repeats: int, device: str) -> float:

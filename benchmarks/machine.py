@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from datetime import datetime, timezone
+import time
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ PACKAGES = ("torch", "torch_geometric", "numba", "numpy", "rdkit", "ogb", "light
 def describe_run(setting: Setting, molecules: str, revision: str, against: str | None) -> dict[str, Any]:
     """Machine, versions, revisions, settings and load, as plain values."""
     return {
-        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "revision": revision,
         "against": against,
         "quick": setting.quick,
@@ -28,6 +29,11 @@ def describe_run(setting: Setting, molecules: str, revision: str, against: str |
         "versions": versions(),
         "load_before": os.getloadavg()[0],
     }
+
+
+def describe_end(start: float) -> dict[str, float]:
+    """Seconds since ``start`` on the performance counter, and the load."""
+    return {"seconds": time.perf_counter() - start, "load_after": os.getloadavg()[0]}
 
 
 def machine(device: str = "cpu") -> dict[str, Any]:

@@ -43,5 +43,8 @@ def _draw(panel, case: CaseRecord) -> None:
         label = name if fitted is None else f"{name}, slope {fitted:.2f}"
         panel.loglog(x, [1e3 * value for value in y], marker="o", ms=3.5, lw=1.4, label=label, color=COLORS.get(name))
     panel.set(xlabel=case["axis"], ylabel="ms")
+    places = sorted({place for x, _ in series(case).values() for place in x})
+    panel.set_xticks(places, [f"{place:g}" for place in places], fontsize=7)
+    panel.xaxis.minorticks_off()
     panel.grid(alpha=0.3, which="major")
     panel.legend(fontsize=7)

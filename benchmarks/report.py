@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks.session import BEFORE, NOW, Record
 from benchmarks.figures import CaseRecord, median, quartiles, rate, ratio, series, slope
+from benchmarks.session import BEFORE, NOW, Record
 
 
 def suite_report(record: Record) -> str:
@@ -65,11 +65,12 @@ def _plain_table(case: CaseRecord, against: str | None) -> str:
         if items and seconds:
             row += [str(entry["items"]), _or_dash(rate(case, name), "{:,.0f}")]
         if bytes_:
-            row.append(_or_dash(value and entry["bytes"] / value / 1e9 or None, "{:.2f}"))
+            speed = entry["bytes"] / value / 1e9 if value and entry["bytes"] else None
+            row.append(_or_dash(speed, "{:.2f}"))
         if case["base"]:
-            per_item = len({e["items"] for e in entries.values()}) > 1 and bool(entry["items"])
+            per_item = entry["items"] != entries.get(case["base"], entry)["items"]
             value = ratio(case, name, case["base"], per_item=per_item)
-            row.append(_or_dash(value, "{:.3g}") + (" (per molecule)" if per_item and value and value != 1 else ""))
+            row.append(_or_dash(value, "{:.3g}") + (" (per molecule)" if per_item else ""))
         if against:
             before = median(case, name, BEFORE)
             row += [_or_dash(before and before * scale, "{:.4g}"), _or_dash(_change(case, name), "{:.3f}")]

@@ -14,13 +14,14 @@ from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 from typing import Any
 
 from benchmarks import revision
 from benchmarks.case import Case, Setting
 from benchmarks.errors import BenchmarkError
 from benchmarks.inputs import write_molecules
-from benchmarks.machine import describe_run
+from benchmarks.machine import describe_end, describe_run
 from benchmarks.suites import SUITES
 
 NOW, BEFORE = "now", "before"
@@ -44,9 +45,7 @@ class Process:
         extra_path: further folders to import from.
     """
 
-    def __init__(
-        self, library: Path, suite: str, setting: Setting, log: Path, extra_path: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, library: Path, suite: str, setting: Setting, log: Path, extra_path: Sequence[str] = ()) -> None:
         self.log = log
         path = [str(library), str(revision.ROOT), *extra_path]
         threads = str(setting.threads)
@@ -130,17 +129,30 @@ def measure(
             module = import_module(SUITES[suite])
             setting = Setting(str(folder / "molecules.pt"), getattr(module, "THREADS", threads), device, quick)
             about = describe_run(setting, source, revision.current(), against and revision.resolve(against))
+            names = [name for name in (*module.CASES, *getattr(module, "TABLES", ())) if wanted(suite, name)]
             start = time.perf_counter()
             with processes(libraries, SUITES[suite], setting, folder) as workers:
-                cases = {
-                    name: measure_case(workers, name, case, quick, rounds, say)
-                    for name, case in module.CASES.items()
-                    if wanted(suite, name)
-                }
-                tables = _tables(workers[NOW], module, lambda name: wanted(suite, name), say)
-            spent = {"seconds": time.perf_counter() - start, "load_after": os.getloadavg()[0]}
-            records[suite] = {"suite": suite, **about, **spent, "cases": cases, "tables": tables}
+                measured = _measure_suite(workers, module, names, quick, rounds, say)
+            records[suite] = {"suite": suite, **about, **describe_end(start), **measured}
         return records
+
+
+def _measure_suite(
+    workers: dict[str, Process],
+    module: ModuleType,
+    names: Sequence[str],
+    quick: bool,
+    rounds: int | None,
+    say: Callable[[str], None],
+) -> Record:
+    cases, tables = {}, {}
+    for name in names:
+        if name in module.CASES:
+            cases[name] = measure_case(workers, name, module.CASES[name], quick, rounds, say)
+        else:
+            tables[name] = workers[NOW].ask("table", name=name)
+            say(f"{name}: done")
+    return {"cases": cases, "tables": tables}
 
 
 @contextmanager
@@ -187,8 +199,8 @@ def measure_case(
         for call, message in found["failed"].items():
             failed.setdefault(call, {})[version] = message
         for call in found["calls"]:
-            entry = calls.setdefault(call, {"items": found["items"][call], "bytes": found["bytes"][call], "samples": {}})
-            entry["samples"][version] = []
+            size = {"items": found["items"][call], "bytes": found["bytes"][call]}
+            calls.setdefault(call, {**size, "samples": {}})["samples"][version] = []
     turns = [(call, version) for call, entry in calls.items() for version in entry["samples"]]
     count = rounds or (min(QUICK_ROUNDS, case.rounds) if quick else case.rounds)
     order = random.Random(0)
@@ -202,12 +214,3 @@ def measure_case(
             say(f"  {call} ({version}) failed: {message}")
     about = {"about": case.about, "base": case.base, "axis": case.axis, "unit": case.unit}
     return {**about, "rounds": count, "calls": calls, "failed": failed}
-
-
-def _tables(worker: Process, module: Any, wanted: Callable[[str], bool], say: Callable[[str], None]) -> Record:
-    tables = {}
-    for name in getattr(module, "TABLES", {}):
-        if wanted(name):
-            tables[name] = worker.ask("table", name=name)
-            say(f"{name}: done")
-    return tables

@@ -38,9 +38,7 @@ LAYER = "rest of the layers"
 OTHER = "rest of the model"
 
 
-def profile_steps(
-    model: nn.Module, loader: Iterable[Any], step: Callable[[Any], None], count: int
-) -> dict[str, float]:
+def profile_steps(model: nn.Module, loader: Iterable[Any], step: Callable[[Any], None], count: int) -> dict[str, float]:
     """Seconds per step by part, in falling order, the loader's last.
 
     The backward pass of an operation counts for the part that its forward pass belongs to.

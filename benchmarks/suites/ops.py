@@ -10,7 +10,16 @@ import torch
 
 from benchmarks.case import AT, Call, Case, Setting
 from benchmarks.inputs import (
-    BATCH, HEADS, MOLECULES, WIDTH, module_call, molecule_dag, molecules, node_features, operator_call, path_dag,
+    BATCH,
+    HEADS,
+    MOLECULES,
+    WIDTH,
+    module_call,
+    molecule_dag,
+    molecules,
+    node_features,
+    operator_call,
+    path_dag,
 )  # fmt: skip
 from benchmarks.peers import gin_conv
 
@@ -113,8 +122,8 @@ KEY_DIMS, HEAD_COUNTS = (4, 8, 16, 24, 32, 64, 128), (1, 2, 4, 8, 16)
 
 CASES: dict[str, Case] = {
     "molecules": Case(
-        f"operator on a batch of {BATCH} molecules, {HEADS} heads, K = V = {WIDTH // HEADS}, forward + backward; "
-        f"the reference engine on 20 of them; GINConv {WIDTH} → {2 * WIDTH} → {WIDTH}",
+        f"operator on a batch of {BATCH} molecules, canonical orientation, {HEADS} heads, K = V = {WIDTH // HEADS}, "
+        f"forward + backward; the reference engine on 20 of them; GINConv {WIDTH} → {2 * WIDTH} → {WIDTH}",
         on_molecules,
         base="GINConv",
     ),
@@ -139,6 +148,6 @@ CASES: dict[str, Case] = {
         axis="key width K (path)", rounds=7,
     ),
     "bandwidth": Case(
-        "bytes that must be moved (inputs, outputs and gradients, once each), against a plain copy", copies, base="copy"
+        "bytes that must be moved (inputs, outputs and gradients, once per pass), beside a plain copy", copies
     ),
 }  # fmt: skip

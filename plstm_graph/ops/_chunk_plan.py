@@ -19,7 +19,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 ZERO_ROW, SPARE_ROW, FIRST_ROW = 0, 1, 2
 """Rows of every state buffer: zeros for padded entries, a row that padded exits write to, the first real state."""
 
-LEAST_CHUNK = 32
+LEAST_CHUNK = 16
 """Edges that small components may add to a chunk."""
 
 STATE_ELEMENTS = 2**24

@@ -95,13 +95,15 @@ def _backward(
     )
     _walk_back(plan, operands, _to_plan(plan, grad_out.index_select(0, head)), grads)
     grad_read, grad_written, grad_value = (g.index_select(1, plan.place) for g in (grads.query, grads.key, grads.value))
+    grad_mark = query.index_select(0, head).mul_(grad_read.transpose(0, 1)).sum(-1)
+    grad_source = key.index_select(0, tail).mul_(grad_written.transpose(0, 1)).sum(-1)
     return [
-        _sum_at(head, mark.T.unsqueeze(-1) * grad_read, query),
-        _sum_at(tail, source.T.unsqueeze(-1) * grad_written, key),
+        _sum_at(head, grad_read.mul_(mark.T.unsqueeze(-1)), query),
+        _sum_at(tail, grad_written.mul_(source.T.unsqueeze(-1)), key),
         _sum_at(tail, grad_value, value),
-        (grad_written.transpose(0, 1) * key.index_select(0, tail)).sum(-1),
+        grad_source,
         grads.transition.T.contiguous(),
-        (grad_read.transpose(0, 1) * query.index_select(0, head)).sum(-1),
+        grad_mark,
     ]
 
 
@@ -180,8 +182,8 @@ def _operands(
     head: Tensor,
 ) -> Operands:
     return Operands(
-        query=_to_plan(plan, mark.unsqueeze(-1) * query.index_select(0, head)),
-        key=_to_plan(plan, source.unsqueeze(-1) * key.index_select(0, tail)),
+        query=_to_plan(plan, query.index_select(0, head).mul_(mark.unsqueeze(-1))),
+        key=_to_plan(plan, key.index_select(0, tail).mul_(source.unsqueeze(-1))),
         value=_to_plan(plan, value.index_select(0, tail)),
         transition=transition.T.contiguous(),
     )
