@@ -85,8 +85,9 @@ def small_pairs(quick: bool, rounds: int) -> dict[str, Any]:
         "title": "kernel for small graphs against kernel for large graphs",
         "columns": ["graphs", "K", "V", "nodes at the crossing", "SMALL_PAIRS = n (K + V) / (K V)"],
         "rows": rows,
-        "result": f"SMALL_PAIRS = {number(statistics.geometric_mean(found)) if found else 'not found'} "
-        f"(geometric mean; at present {present:g})",
+        "result": f"SMALL_PAIRS = {number(statistics.geometric_mean(found))} (geometric mean; at present {present:g})"
+        if found
+        else f"no crossing in this range; SMALL_PAIRS is {present:g}",
     }
 
 
@@ -114,12 +115,13 @@ def dense_or_levels(device: str, quick: bool, rounds: int) -> dict[str, Any]:
             place = crossing(edges, [s["parallel"] for s in seconds], [s["wavefront"] for s in seconds])
             found += [place / key_dim] if place else []
             rows.append([family, key_dim, _place(place), number(place / key_dim) if place else "–"])
-    limit = number(statistics.geometric_mean(found)) if found else "not found"
     return {
         "title": "parallel against wavefront",
         "columns": ["graphs", "K", "edges per graph at the crossing", "over K"],
         "rows": rows,
-        "result": f"parallel up to about {limit} × K edges per graph (geometric mean)",
+        "result": f"parallel up to {number(statistics.geometric_mean(found))} × K edges per graph (geometric mean)"
+        if found
+        else "no crossing in this range",
     }
 
 
@@ -128,7 +130,7 @@ def chunks_or_levels(device: str, quick: bool, rounds: int) -> dict[str, Any]:
     rows = []
     lengths = (32, 128) if quick else (32, 128, 512, 2048, 8192)
     for graphs in (1,) if quick else (1, 16, 64):
-        dags = [path_dag(nodes, device, graphs) for nodes in lengths if nodes * graphs <= 2**17]
+        dags = [path_dag(nodes, device, graphs) for nodes in lengths if nodes * graphs <= 2**16]
         seconds = [_engines(dag, ("wavefront", "chunkwise"), 24, device, rounds) for dag in dags]
         places = [dag.num_levels for dag in dags]
         place = crossing(places, [s["wavefront"] for s in seconds], [s["chunkwise"] for s in seconds])
@@ -198,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     setting = Setting("", options.threads, options.device, options.quick)
-    record: Record = describe_run(setting, "none: paths and molecule-like graphs", revision.current(), None)
+    record: Record = describe_run(setting, "not used; paths and molecule-like graphs", revision.current(), None)
     start = time.perf_counter()
     common = (options.device, options.quick, options.rounds)
     record["tables"] = [make(*common) for make in (choices, chunks_or_levels, dense_or_levels)]

@@ -30,7 +30,8 @@ RETURN_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0
 def peak_megabytes(model: str, molecules_file: str, count: int, threads: int) -> float:
     """Peak of a training step in a fresh process, in MB (2**20 bytes) beyond what lay there before the step."""
     command = [sys.executable, "-P", "-m", "benchmarks.memory", model, molecules_file, str(count)]
-    environment = os.environ | RETURN_MEMORY | {"OMP_NUM_THREADS": str(threads)}
+    path = os.pathsep.join(folder for folder in sys.path if folder)
+    environment = os.environ | RETURN_MEMORY | {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": path}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"the process that measures {model} failed:\n{done.stderr[-2000:]}")

@@ -14,9 +14,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def current(root: Path = ROOT) -> str:
-    """Short name of the revision, with ``+`` behind it if files of the library differ from it."""
-    changed = _git(root, "status", "--porcelain", "--", "plstm_graph")
-    return _git(root, "rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+    """Short name of the revision, with ``+`` behind it if files of the library differ; ``"unknown"`` without git."""
+    try:
+        changed = _git(root, "status", "--porcelain", "--", "plstm_graph")
+        return _git(root, "rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+    except BenchmarkError:
+        return "unknown"
 
 
 def resolve(revision: str, root: Path = ROOT) -> str:
@@ -48,7 +51,10 @@ def checked_out(revision: str, root: Path = ROOT) -> Iterator[Path]:
 
 def _git(folder: Path, *arguments: str) -> str:
     command = ["git", "-C", str(folder), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise BenchmarkError(f"git cannot be started: {error}") from error
     if done.returncode:
         raise BenchmarkError(f"git {' '.join(arguments)} failed: {done.stderr.strip()}")
     return done.stdout.strip()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -83,7 +83,8 @@ class Process:
 
     def close(self) -> None:
         """Let the process end."""
-        self.process.stdin.close()
+        with suppress(BrokenPipeError):  # it ended by itself
+            self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
 

@@ -54,8 +54,8 @@ def paths_plstm(tensors: dict[str, Tensor], dag, line_mask=None, reverse: bool =
     for i, (a, b) in line:
         if line_mask is None or bool(line_mask[i]):
             after.setdefault(a, []).append((i, b))
-    out = torch.zeros_like(tensors["value"])
-    rows = [out[n] for n in range(dag.num_nodes)]
+    silent = 0 * tensors["value"]
+    rows = list(silent)
     for path in _paths(range(len(tail)), after):
         first, last = path[0][1], path[-1][1]
         weight = tensors["source"][first] * tensors["mark"][last]
@@ -64,7 +64,7 @@ def paths_plstm(tensors: dict[str, Tensor], dag, line_mask=None, reverse: bool =
         n, m = head[last], tail[first]
         score = (tensors["query"][n] * tensors["key"][m]).sum(-1)
         rows[n] = rows[n] + (weight * score).unsqueeze(-1) * tensors["value"][m]
-    return torch.stack(rows) if rows else out
+    return torch.stack(rows) if rows else silent
 
 
 def _paths(starts, after) -> Iterator[list[tuple[int, int]]]:

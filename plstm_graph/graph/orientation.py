@@ -36,6 +36,8 @@ def _breadth_first(data: Any, central: bool) -> Tensor:
     rank = data.get("canonical_rank")
     if rank is None:
         rank = canonical_rank(data.edge_index, data.num_nodes, data.get("x"), data.get("edge_attr"), data.get("batch"))
+    elif list(rank.shape) != [data.num_nodes]:
+        raise GraphError(f"canonical_rank must give one rank per node ([{data.num_nodes}]), got {list(rank.shape)}")
     tail, head = (row.copy() for row in data.edge_index.cpu().numpy())
     distance = torch.from_numpy(distance_from_root(tail, head, data.num_nodes, rank.cpu().numpy(), central))
     return distance.to(rank.device) * data.num_nodes + rank
@@ -68,7 +70,7 @@ def node_order(order: str | Callable[[Any], Tensor], data: Any) -> Tensor:
     """
     if callable(order):
         rank = order(data)
-    elif order in ORIENTATIONS:
+    elif isinstance(order, str) and order in ORIENTATIONS:
         rank = ORIENTATIONS[order](data)
     elif isinstance(order, str) and isinstance(data.get(order), Tensor):
         rank = data[order]

@@ -82,8 +82,9 @@ class PLSTMConv(MessagePassing):
         one_of("direction", direction, DIRECTIONS)
         one_of("norm", norm, ("l1", "linf"))
         one_of("engine", engine, ("auto", *ENGINES))
-        for name, size in (("in_channels", in_channels), ("out_channels", out_channels), ("heads", heads)):
-            if size < 1:
+        sizes = {"in_channels": in_channels, "out_channels": out_channels, "heads": heads}
+        for name, size in (sizes | {"key_dim": key_dim, "edge_dim": edge_dim}).items():
+            if size is not None and size < 1:
                 raise ConfigError(f"{name} must be at least 1, got {size}")
         if out_channels % heads:
             raise ConfigError(f"out_channels={out_channels} is not a multiple of heads={heads}: change one of them")
@@ -141,7 +142,7 @@ class PLSTMConv(MessagePassing):
         scale = self.project_scale  # scaling the weights instead of the queries saves a pass over all nodes
         projected = F.linear(x, self.project.weight * scale.unsqueeze(-1), self.project.bias * scale)
         query, key, value = (part.unflatten(-1, (self.heads, -1)) for part in projected.split(self.widths, dim=-1))
-        edge = None if edge_attr is None else edge_attr[dag.edge_id]
+        edge = None if edge_attr is None else edge_attr.index_select(0, dag.edge_id)
         out: Tensor | None = None
         for maps, mix, reverse in zip(self.gate_maps, self.mix, DIRECTIONS[self.direction], strict=True):
             heard = self.message_and_aggregate(dag, query, key, value, maps(x, dag, edge, reverse), reverse)
@@ -182,7 +183,7 @@ class PLSTMConv(MessagePassing):
         reverse = passes[0] if reverse is None else reverse
         if reverse not in passes:
             raise ConfigError(f"reverse={reverse} is not a direction of a layer with direction={self.direction!r}")
-        edge = None if edge_attr is None else edge_attr[dag.edge_id]
+        edge = None if edge_attr is None else edge_attr.index_select(0, dag.edge_id)
         gates = self.gate_maps[passes.index(reverse)](x, dag, edge, reverse)
         if self.mode == "D":
             gates = gates._replace(transition=gates.transition * dag.multitree.unsqueeze(-1))

@@ -72,11 +72,14 @@ class GateMaps(nn.Module):
         source, mark, transition, direct = self.node(x).split(self.heads, dim=-1)
         tail, head = dag.edge_index.flip(0) if reverse else dag.edge_index
         before, after = dag.line_index.flip(0) if reverse else dag.line_index
-        source, mark, passed = source[tail], mark[head], transition[head[before]]
+        # index_select, because the backward pass of x[index] adds up in an order that depends on the threads
+        source, mark, passed = (
+            gate.index_select(0, at) for gate, at in ((source, tail), (mark, head), (transition, head[before]))
+        )
         if edge is not None:
             edge_source, edge_mark, edge_before, edge_after = self.edge(edge).split(self.heads, dim=-1)
             source, mark = source + edge_source, mark + edge_mark
-            passed = passed + edge_before[before] + edge_after[after]
+            passed = passed + edge_before.index_select(0, before) + edge_after.index_select(0, after)
         passed = torch.tanh(self.transition_scale * passed)
         if self.mode == "P":
             passed = _bounded(passed, before if self.norm == "l1" else after, dag.num_edges)
@@ -86,4 +89,4 @@ class GateMaps(nn.Module):
 def _bounded(transition: Tensor, group: Tensor, num_edges: int) -> Tensor:
     """Scale transitions down where their absolute values add up to more than one over a group of line edges."""
     total = transition.new_zeros(num_edges, transition.size(1)).index_add(0, group, transition.abs())
-    return transition / total.clamp(min=1)[group]
+    return transition / total.clamp(min=1).index_select(0, group)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from plstm_graph.errors import FeatureError
+from plstm_graph.errors import EngineError, FeatureError
 from plstm_graph.graph.linedag import LineDAG
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
@@ -44,6 +47,15 @@ def check_nodes(query: Tensor, key: Tensor, value: Tensor, direct: Tensor | None
     _expect("value", value, (dag.num_nodes, heads, value.size(-1) if value.dim() else 0), "[N, H, V]", source, dag)
     if direct is not None:
         _expect("direct", direct, (dag.num_nodes, heads), "[N, H]", source, dag)
+
+
+def refuse_second_derivatives(engine: str) -> Callable[..., None]:
+    """What a once differentiable custom operator registers as the derivative of its backward pass."""
+
+    def refuse(ctx: Any, *grads: Any) -> None:
+        raise EngineError(f"engine={engine!r} has no second derivatives: use 'wavefront', 'parallel' or 'reference'")
+
+    return refuse
 
 
 def _expect(name: str, tensor: Tensor, shape: tuple[int, ...], letters: str, like: Tensor, dag: LineDAG) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from plstm_graph.graph.linedag import LineDAG
 from plstm_graph.ops._chunk_plan import FIRST_ROW, ZERO_ROW, Plan, Segment, make_plan
 from plstm_graph.ops._chunk_steps import Operands, add_rows, pass_states, run_step, run_step_back
+from plstm_graph.ops.check import refuse_second_derivatives
 
 CHUNK_EDGES, CHUNK_EDGES_CPU = 128, 64
 """Most edges of a chunk, unless it lies within one level; a CPU would rather take more steps than larger matrices."""
@@ -122,6 +123,7 @@ def _gradients(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
 
 
 _forward.register_autograd(_gradients, setup_context=_keep_inputs)
+_backward.register_autograd(refuse_second_derivatives("chunkwise"))
 
 
 def _walk_back(plan: Plan, operands: Operands, grad_read: Tensor, grads: Operands) -> None:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from plstm_graph.graph.linedag import LineDAG
+from plstm_graph.ops.check import refuse_second_derivatives
 
 SMALL_PAIRS = 20.0
 """A graph of n nodes counts as small if ``n (K + V) <= SMALL_PAIRS * K * V``: measured crossover of the kernels."""
@@ -113,6 +114,7 @@ def _gradients(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
 
 
 _forward.register_autograd(_gradients, setup_context=_keep_inputs)
+_backward.register_autograd(refuse_second_derivatives("fused"))
 
 
 class _Inputs:

@@ -21,6 +21,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from plstm_graph._optional import require
 from plstm_graph.errors import EngineError
 from plstm_graph.graph.linedag import LineDAG
+from plstm_graph.ops.check import refuse_second_derivatives
 
 SCRATCH_BYTES = 2**28
 """Memory for the states of one launch, unless a single graph needs more."""
@@ -134,6 +135,7 @@ def _gradients(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
 
 
 _forward.register_autograd(_gradients, setup_context=_keep_inputs)
+_backward.register_autograd(refuse_second_derivatives("fused"))
 
 
 @dataclass(frozen=True)

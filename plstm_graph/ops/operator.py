@@ -92,7 +92,8 @@ def plstm(
     if engine == "fused":
         return fused.run(query, key, value, source, transition, mark, dag, reverse, direct).to(dtype)
     if dag.num_edges:
-        heard = ENGINES[engine](query, key, value, source, transition, mark, dag, reverse)
+        with torch.autocast(value.device.type, enabled=False):  # autocast would accumulate in half precision
+            heard = ENGINES[engine](query, key, value, source, transition, mark, dag, reverse)
     else:  # nothing to hear, but still part of the graph of derivatives
         heard = torch.where(torch.zeros_like(value, dtype=torch.bool), value, 0)
     if direct is not None:

@@ -27,9 +27,10 @@ def run(
 ) -> Tensor:
     """Evaluate the operator with one step per level; see :func:`plstm_graph.ops.plstm`."""
     tail, head = dag.edge_index.flip(0) if reverse else dag.edge_index
-    written = source[:, :, None, None] * key[tail][:, :, :, None] * value[tail][:, :, None, :]
+    # index_select, because the backward pass of key[tail] adds up in an order that depends on the threads
+    written = source[:, :, None, None] * key.index_select(0, tail)[..., None] * value.index_select(0, tail)[:, :, None]
     state = line_solve(transition, written.flatten(2), dag, reverse).view_as(written)
-    read = mark[:, :, None] * torch.einsum("ehk,ehkv->ehv", query[head], state)
+    read = mark[:, :, None] * torch.einsum("ehk,ehkv->ehv", query.index_select(0, head), state)
     return torch.zeros_like(value).index_add(0, head, read)
 
 
