@@ -7,9 +7,6 @@ import numpy as np
 from plstm_graph._jit import jit
 from plstm_graph.graph._kernels import stable_sort
 
-LOOK_AHEAD = 2**14
-"""Tied nodes times nodes of the graph up to which every tied node is tried."""
-
 
 @jit()
 def _mix(z):
@@ -44,38 +41,6 @@ def _refine(color, lo, hi, tail, head, edge_color, columns):
 
 
 @jit()
-def _single_out(color, lo, hi, tail, head, edge_color, columns):
-    """Break the first tie among nodes lo..hi in place, refine, and return the number of classes.
-
-    Of the tied nodes the one is singled out whose refinement looks least; those that look alike are taken for images
-    of each other. Looking at all of them is too slow where many nodes tie, so there the first one is taken.
-    """
-    ordered = np.argsort(color[lo:hi], kind="mergesort") + lo
-    first = 0
-    while color[ordered[first]] != color[ordered[first + 1]]:
-        first += 1
-    last = first + 2
-    while last < ordered.size and color[ordered[last]] == color[ordered[first]]:
-        last += 1
-    if (last - first) * (hi - lo) > LOOK_AHEAD:
-        last = first + 1
-    plain = color[lo:hi].copy()
-    best = plain
-    least, classes = np.uint64(0), 0
-    for i in range(first, last):
-        color[lo:hi] = plain
-        color[ordered[i]] = _mix(color[ordered[i]] ^ np.uint64(0xD6E8FEB86659FD93))
-        found = _refine(color, lo, hi, tail, head, edge_color, columns)
-        look = np.uint64(0)
-        for n in range(lo, hi):
-            look += _mix(color[n])
-        if classes == 0 or look < least:
-            least, classes, best = look, found, color[lo:hi].copy()
-    color[lo:hi] = best
-    return classes
-
-
-@jit()
 def refine_all(tail, head, node_ptr, graph_of, node_color, edge_color):
     """Canonical rank ``[N]`` of every node within its graph."""
     num_graphs = node_ptr.size - 1
@@ -93,9 +58,12 @@ def refine_all(tail, head, node_ptr, graph_of, node_color, edge_color):
         first = last
         if hi == lo:
             continue
-        classes = _refine(color, lo, hi, tail, head, edge_color, columns)
-        while classes < hi - lo:
-            classes = _single_out(color, lo, hi, tail, head, edge_color, columns)
+        while _refine(color, lo, hi, tail, head, edge_color, columns) < hi - lo:
+            ordered = np.argsort(color[lo:hi], kind="mergesort") + lo
+            i = 1
+            while color[ordered[i]] != color[ordered[i - 1]]:
+                i += 1
+            color[ordered[i - 1]] = _mix(color[ordered[i - 1]] ^ np.uint64(0xD6E8FEB86659FD93))
         ordered = np.argsort(color[lo:hi], kind="mergesort") + lo
         for i in range(ordered.size):
             rank[ordered[i]] = i

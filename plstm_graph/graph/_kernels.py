@@ -149,45 +149,6 @@ def count_line_edges(tail, head, num_nodes):
 
 
 @jit()
-def _root(parent, item):
-    """Representative of the component of ``item``, with the way to it shortened."""
-    while parent[item] != item:
-        parent[item] = parent[parent[item]]
-        item = parent[item]
-    return item
-
-
-@jit()
-def _mark(joined, left, right, stack, seen_by, n):
-    """Note that node ``n`` has seen all sources of a set."""
-    stack[0], size = joined, 1
-    while size:
-        size -= 1
-        s = stack[size]
-        while s >= left.size:
-            stack[size] = right[s - left.size]
-            size += 1
-            s = left[s - left.size]
-        seen_by[s] = n
-
-
-@jit()
-def _seen(joined, left, right, stack, seen_by, n):
-    """Whether node ``n`` has seen a source of a set."""
-    stack[0], size = joined, 1
-    while size:
-        size -= 1
-        s = stack[size]
-        while s >= left.size:
-            stack[size] = right[s - left.size]
-            size += 1
-            s = left[s - left.size]
-        if seen_by[s] == n:
-            return True
-    return False
-
-
-@jit()
 def line_graph(tail, head, num_nodes, num_line_edges):
     """Levels ``[E]`` and line edges ``[2, L]`` of topologically sorted edges, with the multitree flags ``[L]``.
 
@@ -195,9 +156,6 @@ def line_graph(tail, head, num_nodes, num_line_edges):
     sources (edges without predecessor) that reach it; since every edge but a source keeps at least one predecessor,
     two edges have a common ancestor exactly when they have a common source. Out-edges of a node see the same
     candidates, so the decision is one per edge: does its head keep it?
-
-    A set is a source, numbered as its edge, or the union of two sets, numbered from E on: memory stays linear. Sets
-    in different components of what was joined so far are disjoint, so they need not be walked through.
     """
     num_edges = tail.size
     start = np.zeros(num_nodes + 1, np.int64)
@@ -211,46 +169,49 @@ def line_graph(tail, head, num_nodes, num_line_edges):
     line = np.empty((2, num_line_edges), np.int64)
     multitree = np.empty(num_line_edges, np.bool_)
     keeps = np.zeros(num_edges, np.bool_)
-    node_level = np.zeros(num_nodes, np.int64)
-    set_of = np.full(num_nodes, -1, np.int64)
-    left = np.empty(num_edges, np.int64)
-    right = np.empty(num_edges, np.int64)
-    member = np.arange(2 * num_edges)  # a source of every set
-    unions = 0
-    parent = np.arange(num_edges)
     seen_by = np.full(num_edges, -1, np.int64)
-    stack = np.empty(num_edges + 1, np.int64)
+    pool = np.empty(max(16, 4 * num_edges), np.int64)
+    used = 0
+    pool_start = np.full(num_nodes, -1, np.int64)
+    pool_end = np.zeros(num_nodes, np.int64)
+    node_level = np.zeros(num_nodes, np.int64)
     at = 0
     for e in range(num_edges):
         n = tail[e]
         first, last = start[n], start[n + 1]
-        if first < last and set_of[n] < 0:
-            joined, marked = -1, False
+        if pool_start[n] < 0:
+            pool_start[n] = used
             for i in range(first, last):
                 p = into[i]
                 node_level[n] = max(node_level[n], level[p] + 1)
                 t = tail[p]
-                own = p if start[t] == start[t + 1] else set_of[t]
-                if joined < 0:
-                    joined, keeps[p] = own, True
-                    continue
-                a, b = _root(parent, member[joined]), _root(parent, member[own])
-                if a != b:
-                    parent[a] = b
+                own = start[t] == start[t + 1]
+                disjoint = True
+                if own:
+                    disjoint = seen_by[p] != n
                 else:
-                    if not marked:
-                        _mark(joined, left, right, stack, seen_by, n)
-                        marked = True
-                    if _seen(own, left, right, stack, seen_by, n):
-                        continue
+                    for j in range(pool_start[t], pool_end[t]):
+                        if seen_by[pool[j]] == n:
+                            disjoint = False
+                            break
+                if not disjoint:
+                    continue
                 keeps[p] = True
-                if marked:
-                    _mark(own, left, right, stack, seen_by, n)
-                left[unions], right[unions] = joined, own
-                member[num_edges + unions] = member[joined]
-                joined = num_edges + unions
-                unions += 1
-            set_of[n] = joined
+                size = 1 if own else pool_end[t] - pool_start[t]
+                if used + size > pool.size:
+                    grown = np.empty(2 * pool.size + size, np.int64)
+                    grown[:used] = pool[:used]
+                    pool = grown
+                if own:
+                    pool[used] = p
+                    seen_by[p] = n
+                    used += 1
+                else:
+                    for j in range(pool_start[t], pool_end[t]):
+                        pool[used] = pool[j]
+                        seen_by[pool[j]] = n
+                        used += 1
+            pool_end[n] = used
         level[e] = node_level[n]
         for i in range(first, last):
             line[0, at] = into[i]

@@ -19,12 +19,10 @@ def canonical_rank(
     """Rank the nodes of every graph by structure and colours alone.
 
     Colours are refined by those of the neighbours (Weisfeiler-Lehman) until stable; while nodes tie, one node of the
-    first tied class is singled out and refinement goes on. Every node of the class is tried, and the one is taken
-    whose refinement differs from the others'; where none does, they are nearly always images of each other under a
-    symmetry, and then the ranking is canonical: renumbering the nodes permutes it up to a symmetry. The exceptions
-    are nodes that even this cannot tell apart although no symmetry maps one to the other, as in some strongly regular
-    graphs, and tied classes so large (nodes of the class times nodes of the graph above 2^14) that only the first is
-    tried; there the result can depend on the numbering.
+    first tied class is singled out and refinement goes on. Nodes that tie are nearly always images of each other
+    under a symmetry, and then the ranking is canonical: renumbering the nodes permutes it up to a symmetry. The
+    exception are nodes that refinement cannot tell apart although no symmetry maps one to the other, as in some
+    strongly regular graphs; there the result can depend on the numbering.
 
     Args:
         edge_index: ``[2, C]`` int64.

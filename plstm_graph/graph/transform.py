@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -28,7 +27,7 @@ class ToLineDAG(BaseTransform):
     on a whole ``Batch`` at once, which is the fastest way and draws a new random orientation for every batch.
 
     Directed graphs (some edge lacks its reverse) keep their directions, whatever ``order`` says; undirected graphs
-    (every edge is listed in both directions) are oriented from lower to higher rank. A batch may hold both.
+    (every edge is listed in both directions) are oriented from lower to higher rank.
 
     Args:
         order: ``"canonical"`` (invariant to the numbering of the nodes), ``"center"`` (outwards from the centre of
@@ -52,11 +51,7 @@ class ToLineDAG(BaseTransform):
         rank = None
         if self.order != "directed" and is_undirected(data.edge_index, num_nodes=data.num_nodes):
             rank = node_order(self.order, data)
-        elif self.order != "directed" and data.get("batch") is not None:
-            rank = _rank_of_mixed_batch(self.order, data)
         dag = LineDAG.from_edge_index(data.edge_index, data.num_nodes, rank, data.get("batch"))
-        if isinstance(data, Batch):
-            dag = _with_last_graphs(dag, data.num_graphs)
         if not isinstance(data, Batch):
             object.__setattr__(data, "__class__", _with_dag(type(data)))  # Data would take it for a graph attribute
         data.dag = dag
@@ -64,34 +59,6 @@ class ToLineDAG(BaseTransform):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(order={self.order!r})"
-
-
-def _rank_of_mixed_batch(order: str | Callable[[Data], Tensor], data: Data) -> Tensor | None:
-    """Ranks that orient the undirected graphs of a batch and keep the directions of the directed ones."""
-    from plstm_graph.graph.build import check_graph  # compiles on first use
-
-    edge_index, size, batch = data.edge_index, data.num_nodes, data.batch
-    check_graph(edge_index, size, batch)
-    there, back = (end * size + other for end, other in (edge_index, edge_index.flip(0)))
-    there, back = there.sort().values, back.sort().values  # equal, graph by graph, where every edge has its reverse
-    directed = torch.isin(batch, batch[(there // size)[there != back]])
-    of_directed = directed[edge_index[0]]
-    if bool(of_directed.all()):
-        return None
-    part = LineDAG.from_edge_index(edge_index[:, of_directed], size, None, batch)
-    layer = torch.zeros_like(batch).scatter_reduce_(0, part.edge_index[1], part.level + 1, "amax")
-    return torch.where(directed, layer, node_order(order, data))
-
-
-def _with_last_graphs(dag: LineDAG, num_graphs: int) -> LineDAG:
-    """The same with graphs without nodes at the end of the batch, which ``data.batch`` does not show."""
-    missing = num_graphs - dag.num_graphs
-    if missing <= 0:
-        return dag
-    ptrs = {name: getattr(dag, name) for name in ("node_ptr", "edge_ptr", "column_ptr")}
-    return dataclasses.replace(
-        dag, **{name: torch.cat([p, p[-1:].expand(missing)]) for name, p in ptrs.items()}, _cache={}
-    )
 
 
 def _check_rows(data: Data, name: str, rows: int, kind: str) -> None:
