@@ -17,13 +17,32 @@ from plstm_graph.train.task import Task
 TOLERANCE = 1e-5
 """Largest difference allowed, in float32, for predictions whose standard deviation over the molecules is 1."""
 
-STEREO = """
-C[C@H]1CC[C@@H](C)CC1 C[C@H]1CC[C@H](C)CC1 N[C@@]1(C[C@@H](C1)N2OC(=O)NC2=O)C(=O)O C[C@H](O)[C@@H](O)C
-O[C@H]1[C@H](O)[C@@H](O)[C@H](O)[C@@H](O)[C@@H]1O OC[C@H]1O[C@@H](O)[C@H](O)[C@@H](O)[C@@H]1O F/C=C/F F/C=C\\F
-C[C@]12CC[C@H]3[C@@H](CCc4cc(O)ccc34)[C@@H]1CC[C@@H]2O CN1CC[C@]23c4c5ccc(O)c4O[C@H]2[C@@H](O)C=C[C@H]3[C@H]1C5
-C/C=C1/CC[C@H](C)CC1 C[S@](=O)CC [13CH3][C@H](C)O [2H][C@](C)(F)O C[C@@H](O)CC.[Na+].C[C@H](O)CC c1ccc2c(c1)[nH]c1ccccc12
-C12C3C4C1C5C2C3C45 C1CC2CCC1CC2 c1cc2ccc3cccc4ccc(c1)c2c34 CC(=O)O[Hg]c1ccccc1 [O-][n+]1ccccc1 C=C=C N#N [Cl-].[Na+]
-""".split()  # rings that look the same both ways round, cages, salts, isotopes, chiral sulphur, sugars, a steroid
+STEREO = [  # rings that look the same both ways round, cages, salts, isotopes, chiral sulphur, sugars, a steroid
+    "C[C@H]1CC[C@@H](C)CC1",
+    "C[C@H]1CC[C@H](C)CC1",
+    "N[C@@]1(C[C@@H](C1)N2OC(=O)NC2=O)C(=O)O",
+    "C[C@H](O)[C@@H](O)C",
+    "O[C@H]1[C@H](O)[C@@H](O)[C@H](O)[C@@H](O)[C@@H]1O",
+    "OC[C@H]1O[C@@H](O)[C@H](O)[C@@H](O)[C@@H]1O",
+    "F/C=C/F",
+    r"F/C=C\F",
+    "C[C@]12CC[C@H]3[C@@H](CCc4cc(O)ccc34)[C@@H]1CC[C@@H]2O",
+    "CN1CC[C@]23c4c5ccc(O)c4O[C@H]2[C@@H](O)C=C[C@H]3[C@H]1C5",
+    "C/C=C1/CC[C@H](C)CC1",
+    "C[S@](=O)CC",
+    "[13CH3][C@H](C)O",
+    "[2H][C@](C)(F)O",
+    "C[C@@H](O)CC.[Na+].C[C@H](O)CC",
+    "c1ccc2c(c1)[nH]c1ccccc12",
+    "C12C3C4C1C5C2C3C45",
+    "C1CC2CCC1CC2",
+    "c1cc2ccc3cccc4ccc(c1)c2c34",
+    "CC(=O)O[Hg]c1ccccc1",
+    "[O-][n+]1ccccc1",
+    "C=C=C",
+    "N#N",
+    "[Cl-].[Na+]",
+]
 
 
 def differences(strings: list[str], order: str = "canonical", chirality: str = "canonical") -> pd.DataFrame:
