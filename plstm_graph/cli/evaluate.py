@@ -36,6 +36,9 @@ def evaluate(
         plstm-graph evaluate ogbg-molhiv --seeds 0-9
         plstm-graph evaluate MUTAG --folds 0-9 --model gin
 
+    Here --model also takes the classic baselines majority, wl-svm (Weisfeiler-Lehman subtree kernel, graphs with
+    classes) and morgan-forest (random forest on Morgan fingerprints, molecules).
+
     Every finished part is one line of the output file. Started again, the command does only what is missing.
     The test split is read once per part, with the model of the best validation epoch.
     """

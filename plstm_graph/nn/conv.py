@@ -13,6 +13,7 @@ from torch_geometric.nn import MessagePassing
 from plstm_graph.errors import ConfigError, FeatureError
 from plstm_graph.graph.linedag import LineDAG
 from plstm_graph.nn.gates import GateMaps, Gates
+from plstm_graph.nn.head_norm import rms_norm
 from plstm_graph.ops import ENGINES, plstm
 
 DIRECTIONS = {"forward": (False,), "backward": (True,), "both": (False, True)}
@@ -49,6 +50,8 @@ class PLSTMConv(MessagePassing):
         transition_bias: transition bias at the start, inside the scaling.
         transition_scale: transitions are ``tanh(transition_scale * (W x + transition_bias))``.
         gate_std: standard deviation of the gate weights at the start.
+        head_norm: ``"rms"``, the paper's RMSNorm of every head, or ``"none"``, which lets a node's output grow with
+            what it heard; counts then reach the readout, and a norm over the batch should stand in the block.
         eps: epsilon of the RMSNorm of the heads.
 
     Shapes:
@@ -75,6 +78,7 @@ class PLSTMConv(MessagePassing):
         transition_bias: float = 1.0,
         transition_scale: float = 5.0,
         gate_std: float = 0.02,
+        head_norm: str = "rms",
         eps: float = 1e-5,
     ) -> None:
         super().__init__(aggr="add", node_dim=0)
@@ -82,6 +86,7 @@ class PLSTMConv(MessagePassing):
         one_of("direction", direction, DIRECTIONS)
         one_of("norm", norm, ("l1", "linf"))
         one_of("engine", engine, ("auto", *ENGINES))
+        one_of("head_norm", head_norm, ("rms", "none"))
         sizes = {"in_channels": in_channels, "out_channels": out_channels, "heads": heads}
         for name, size in (sizes | {"key_dim": key_dim, "edge_dim": edge_dim}).items():
             if size is not None and size < 1:
@@ -92,7 +97,7 @@ class PLSTMConv(MessagePassing):
         self.mode, self.direction, self.edge_dim, self.norm, self.engine = mode, direction, edge_dim, norm, engine
         self.value_dim = out_channels // heads
         self.key_dim = key_dim or self.value_dim
-        self.eps = eps
+        self.head_norm, self.eps = head_norm, eps
 
         passes = DIRECTIONS[direction]
         self.widths = (heads * self.key_dim, heads * self.key_dim, heads * self.value_dim)
@@ -146,7 +151,9 @@ class PLSTMConv(MessagePassing):
         out: Tensor | None = None
         for maps, mix, reverse in zip(self.gate_maps, self.mix, DIRECTIONS[self.direction], strict=True):
             heard = self.message_and_aggregate(dag, query, key, value, maps(x, dag, edge, reverse), reverse)
-            mixed = mix(F.rms_norm(heard, heard.shape[-1:], eps=self.eps).flatten(1))
+            if self.head_norm == "rms":
+                heard = rms_norm(heard, self.eps)
+            mixed = mix(heard.flatten(1))
             out = mixed if out is None else out + mixed
         assert out is not None  # there is at least one direction
         return out

@@ -258,14 +258,15 @@ def _large_backward(
 
 
 def _tiles(out: np.ndarray, num_large: int) -> list[tuple[int, int]]:
-    """Ranges of value channels: one, or several of 16 where graphs and heads alone would leave cores idle.
+    """Ranges of value channels: of 32, or of 16 where graphs and heads alone would leave cores idle.
 
     Depends on shapes only, never on the number of threads, so that results do not either.
     """
     heads, depth = out.shape[1], out.shape[2]
     if num_large * heads >= 8:
         return [(0, depth)]
-    return [(low, min(low + 16, depth)) for low in range(0, max(depth, 1), 16)]
+    width = 32 if num_large * heads >= 4 else 16  # every range walks through all edges, so wide ones are cheaper
+    return [(low, min(low + width, depth)) for low in range(0, max(depth, 1), width)]
 
 
 def _zeros(like: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 
 from plstm_graph.errors import RunError
 
-COLUMNS = ("epoch", "train_loss", "valid", "lr", "seconds", "valid_seconds", "graphs_per_second")
+COLUMNS = ("epoch", "train_loss", "valid_loss", "valid", "lr", "seconds", "valid_seconds", "graphs_per_second")
 
 
 class History(pl.Callback):
@@ -74,15 +74,16 @@ class History(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         now = time.perf_counter()
         logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        loss, valid = logged["train_loss"], logged[module.metric_name]
+        loss, valid_loss, valid = logged["train_loss"], logged["valid_loss"], logged[module.metric_name]
         if not np.isfinite(loss):
             raise RunError(
                 f"the training loss became {loss} in epoch {trainer.current_epoch + 1}: lower --lr, or set --clip-norm"
             )
         seconds = self._middle - self._start
-        row = (trainer.current_epoch, loss, valid, logged["lr"], seconds, now - self._middle, self.num_graphs / seconds)
+        speed = self.num_graphs / seconds
+        row = (trainer.current_epoch, loss, valid_loss, valid, logged["lr"], seconds, now - self._middle, speed)
         self.epochs.append(dict(zip(COLUMNS, row, strict=True)))
-        if self._improves(valid, module.predictor.task.maximize):
+        if self._improves(module.predictor.task.maximize):
             self.best_epoch = len(self.epochs) - 1
             if trainer.is_global_zero:
                 self.save_best(self.folder / "best.pt")
@@ -93,10 +94,13 @@ class History(pl.Callback):
         if self.keep_last:
             trainer.save_checkpoint(self.folder / "last.pt")
 
-    def _improves(self, valid: float, maximize: bool) -> bool:
+    def _improves(self, maximize: bool) -> bool:
+        """Whether the last epoch is the best; on small validation splits many tie, and the lower loss decides."""
         if self.best_epoch < 0:
             return True
-        return valid > self.best["valid"] if maximize else valid < self.best["valid"]
+        new, old = self.epochs[-1], self.best
+        better = new["valid"] > old["valid"] if maximize else new["valid"] < old["valid"]
+        return better or (new["valid"] == old["valid"] and new["valid_loss"] < old["valid_loss"])
 
     def _write_curves(self) -> None:
         with (self.folder / "curves.csv").open("w", newline="", encoding="utf-8") as file:

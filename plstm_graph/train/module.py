@@ -16,7 +16,7 @@ from plstm_graph.train.schedule import OptimizerSettings, make_optimizer
 class GraphModule(pl.LightningModule):
     """Trains a :class:`GraphPredictor`.
 
-    Logs, once per epoch, ``train_loss`` and ``valid_<metric>``; nothing per step, where logging would cost more than
+    Logs, once per epoch, ``train_loss``, ``valid_loss`` and ``valid_<metric>``; nothing per step, where logging would cost more than
     a small model does.
 
     Args:
@@ -30,7 +30,7 @@ class GraphModule(pl.LightningModule):
         self.settings = settings
         self.metric_name = f"valid_{predictor.task.metric}"
         self._losses: list[Tensor] = []
-        self._seen: list[tuple[Tensor, Tensor]] = []
+        self._seen: list[tuple[Tensor, Tensor]] = []  # labels and raw outputs
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         loss = self.predictor.loss(self.predictor(batch), batch.y)
@@ -41,18 +41,20 @@ class GraphModule(pl.LightningModule):
         self._losses.clear()
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        self._seen.append((batch.y, self.predictor.scores(self.predictor(batch))))
+        self._seen.append((batch.y, self.predictor(batch)))
 
     def on_validation_epoch_start(self) -> None:
         self._seen.clear()
 
     def on_validation_epoch_end(self) -> None:
-        y, scores = (torch.cat(part).cpu().numpy() for part in zip(*self._seen, strict=True))
-        value = evaluate(self.predictor.task, y, scores)
+        y, raw = (torch.cat(part) for part in zip(*self._seen, strict=True))
+        value = evaluate(self.predictor.task, y.cpu().numpy(), self.predictor.scores(raw).cpu().numpy())
+        valid_loss = self.predictor.loss(raw, y)
         loss = torch.stack(self._losses).mean()
         # every rank validates the whole split, so there is nothing to reduce but the loss of its own part
         self.log_dict({"train_loss": loss}, sync_dist=True, batch_size=1)
-        self.log_dict({self.metric_name: value, "lr": self.optimizers().param_groups[0]["lr"]}, batch_size=1)
+        lr = self.optimizers().param_groups[0]["lr"]
+        self.log_dict({self.metric_name: value, "valid_loss": valid_loss, "lr": lr}, batch_size=1)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer, schedule = make_optimizer(self.predictor, self.settings)

@@ -75,8 +75,11 @@ def evaluate_parts(
 
 def run_part(config: TrainConfig, console: Any = None) -> Record:
     """Train and test one part in a folder that is removed afterwards."""
+    from plstm_graph.train.classic import CLASSIC, run_classic
     from plstm_graph.train.run import run_training
 
+    if config.model in CLASSIC:
+        return run_classic(config)
     folder = Path(tempfile.mkdtemp(prefix="plstm_graph-"))
     try:
         result = run_training(config, folder, console=console, tensorboard=False, keep_last=False)
