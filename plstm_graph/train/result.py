@@ -67,7 +67,10 @@ class RunResult:
 
     def record(self) -> Record:
         """One line of a results file: settings, curves and numbers of this part."""
-        curves = {name: [round(row[name], 6) for row in self.epochs] for name in ("train_loss", "valid_loss", "valid", "seconds")}
+        curves = {
+            name: [round(row[name], 6) for row in self.epochs]
+            for name in ("train_loss", "valid_loss", "valid", "seconds")
+        }
         identity = {"data": self.config.data, "model": self.config.model, "fold": self.config.fold}
         numbers = self.metrics() | {"seed": self.config.seed, "config": self.config.to_dict(), "curves": curves}
         return identity | numbers
