@@ -113,7 +113,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("wavefront ÷ fused", "ops", ("molecules",), 8, 15, True, _ratio("molecules", "wavefront", "fused")),
     Row(
-        "epoch on ogbg-molhiv, 4 pLSTM blocks (conv of one direction + MLP) ÷ 4-layer GIN of the same width, same trainer",
+        "epoch on ogbg-molhiv, 4 pLSTM blocks (one direction, with MLP) ÷ 4-layer GIN of the same width, same trainer",
         "train", ("epoch", "epoch, small batches"), 3.0, 1.5, False, _epoch,
     ),
     Row(

@@ -16,8 +16,8 @@ from plstm_graph.train.schedule import OptimizerSettings, make_optimizer
 class GraphModule(pl.LightningModule):
     """Trains a :class:`GraphPredictor`.
 
-    Logs, once per epoch, ``train_loss``, ``valid_loss`` and ``valid_<metric>``; nothing per step, where logging would cost more than
-    a small model does.
+    Logs, once per epoch, ``train_loss``, ``valid_loss`` and ``valid_<metric>``; nothing per step, where logging
+    would cost more than a small model does.
 
     Args:
         predictor: network and task.
