@@ -134,3 +134,86 @@ def assert_same(found: dict[str, Tensor], expected: dict[str, Tensor], rtol: flo
         torch.testing.assert_close(
             value.double(), expected[name].double(), rtol=rtol, atol=atol, msg=lambda text, name=name: f"{name}: {text}"
         )
+
+
+def matrix_tensors(
+    dag, heads: int, states: int, key_dim: int, value_dim: int, dtype=torch.float64, seed: int = 0
+) -> dict[str, Tensor]:
+    """Inputs of the operator with matrix-valued transitions, which ask for gradients."""
+    generator = torch.Generator().manual_seed(seed)
+    shapes = {
+        "query": (dag.num_nodes, heads, key_dim),
+        "key": (dag.num_nodes, heads, key_dim),
+        "value": (dag.num_nodes, heads, value_dim),
+        "source": (dag.num_edges, heads, states),
+        "transition": (dag.num_line_edges, heads, states, states),
+        "mark": (dag.num_edges, heads, states),
+    }
+    return {
+        name: (torch.randn(shape, generator=generator, dtype=torch.float64) * (0.4 if name == "transition" else 1.0))
+        .to(dtype)
+        .requires_grad_()
+        for name, shape in shapes.items()
+    }
+
+
+def block_gating(
+    tail, head, line, num_nodes: int, source: Tensor, transition: Tensor, mark: Tensor, mask=None
+) -> Tensor:
+    """G = M (I - T)^-1 S with J x J blocks, for one head: gates ``[E, J], [L, J, J], [E, J]`` → ``[N, N]``.
+
+    Row e·J + i of the dense matrix is state i of edge e.
+    """
+    edges, states = source.shape
+    chain = [[source.new_zeros(states, states) for _ in range(edges)] for _ in range(edges)]
+    write = [[source.new_zeros(states) for _ in range(num_nodes)] for _ in range(edges)]
+    read = [[source.new_zeros(states) for _ in range(edges)] for _ in range(num_nodes)]
+    for number, (a, b) in enumerate(line):
+        if mask is None or bool(mask[number]):
+            chain[b][a] = transition[number]
+    for e in range(edges):
+        write[e][tail[e]], read[head[e]][e] = source[e], mark[e]
+    if not edges:
+        return source.new_zeros(num_nodes, num_nodes)
+    whole = torch.cat([torch.cat(row, dim=1) for row in chain])
+    written = torch.cat([torch.stack(row, dim=1) for row in write])
+    marked = torch.stack([torch.cat(row) for row in read])
+    return marked @ torch.linalg.inv(torch.eye(edges * states, dtype=source.dtype) - whole) @ written
+
+
+def block_plstm(tensors: dict[str, Tensor], dag, line_mask=None, reverse: bool = False) -> Tensor:
+    """The operator with matrix-valued transitions, by one dense block inverse per head."""
+    tail, head = dag.edge_index.tolist()
+    line = [tuple(pair) for pair in dag.line_index.T.tolist()]
+    if reverse:
+        tail, head, line = head, tail, [(b, a) for a, b in line]
+    outputs = []
+    for h in range(tensors["value"].size(1)):
+        gates = (tensors[name][:, h] for name in ("source", "transition", "mark"))
+        gating = block_gating(tail, head, line, dag.num_nodes, *gates, mask=line_mask)
+        score = tensors["query"][:, h] @ tensors["key"][:, h].T
+        outputs.append((gating * score) @ tensors["value"][:, h])
+    return torch.stack(outputs, dim=1)
+
+
+def matrix_paths_plstm(tensors: dict[str, Tensor], dag, line_mask=None, reverse: bool = False) -> Tensor:
+    """Sum over all directed paths: a vector is written, multiplied by each matrix on the way, and read."""
+    tail, head = dag.edge_index.tolist()
+    line = list(enumerate(map(tuple, dag.line_index.T.tolist())))
+    if reverse:
+        tail, head, line = head, tail, [(i, (b, a)) for i, (a, b) in line]
+    after: dict[int, list[tuple[int, int]]] = {}
+    for i, (a, b) in line:
+        if line_mask is None or bool(line_mask[i]):
+            after.setdefault(a, []).append((i, b))
+    rows = list(0 * tensors["value"])
+    for path in _paths(range(len(tail)), after):
+        first, last = path[0][1], path[-1][1]
+        carried = tensors["source"][first].unsqueeze(-1)
+        for i, _ in path[1:]:
+            carried = tensors["transition"][i] @ carried
+        weight = (tensors["mark"][last] * carried.squeeze(-1)).sum(-1)
+        n, m = head[last], tail[first]
+        score = (tensors["query"][n] * tensors["key"][m]).sum(-1)
+        rows[n] = rows[n] + (weight * score).unsqueeze(-1) * tensors["value"][m]
+    return torch.stack(rows) if rows else 0 * tensors["value"]

@@ -33,22 +33,27 @@ class Bucket:
     shift: Tensor  # [G] from a number in the batch to the local edge number, by graph
 
 
-def make_buckets(dag: LineDAG) -> list[Bucket]:
+def make_buckets(dag: LineDAG, states: int = 1) -> list[Bucket]:
     """Group the graphs that have edges by size, in powers of two.
+
+    Args:
+        dag: the batch.
+        states: rows and columns J that every edge has in the dense matrices.
 
     Raises:
         EngineError: a graph is too large for dense algebra.
     """
-    return dag.cached("buckets", lambda: list(_make_buckets(dag)))
+    return dag.cached(f"buckets_{states}", lambda: list(_make_buckets(dag, states)))
 
 
-def _make_buckets(dag: LineDAG) -> Iterator[Bucket]:
+def _make_buckets(dag: LineDAG, states: int) -> Iterator[Bucket]:
     num_nodes, num_edges = dag.node_ptr.diff(), dag.edge_ptr.diff()
     largest = int(num_edges.max()) if num_edges.numel() else 0
-    if largest**2 > MAX_ELEMENTS:
+    if (largest * states) ** 2 > MAX_ELEMENTS:
         raise EngineError(
             f"engine='parallel' inverts a dense matrix per graph, and graph {int(num_edges.argmax())} has {largest:,} "
-            f"edges (at most {int(MAX_ELEMENTS**0.5):,}): use 'fused', 'chunkwise' or 'wavefront'"
+            f"edges (at most {int(MAX_ELEMENTS**0.5) // states:,}): use "
+            + ("'fused', 'chunkwise' or 'wavefront'" if states == 1 else "'wavefront'")
         )
     graph_of_node = torch.repeat_interleave(num_nodes)
     graph_of_edge = torch.repeat_interleave(num_edges)
@@ -59,7 +64,7 @@ def _make_buckets(dag: LineDAG) -> Iterator[Bucket]:
         if wide[0] == 0:
             continue
         members = (size == wide).all(dim=1).nonzero()[:, 0]
-        for graphs in members.split(max(1, MAX_ELEMENTS // int(wide[0]) ** 2)):
+        for graphs in members.split(max(1, MAX_ELEMENTS // (int(wide[0]) * states) ** 2)):
             place = num_nodes.new_full((dag.num_graphs,), -1)
             place[graphs] = torch.arange(graphs.numel(), device=dag.device)
             width, length = int(num_nodes[graphs].max()), int(num_edges[graphs].max())

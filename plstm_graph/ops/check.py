@@ -17,13 +17,17 @@ DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 def check_gates(source: Tensor, transition: Tensor, mark: Tensor, dag: LineDAG, line_mask: Tensor | None) -> Tensor:
     """Check the gates and return the transitions with masked line edges set to zero.
 
+    A third axis of ``source`` makes all of them those of matrix-valued transitions.
+
     Raises:
         FeatureError: names the tensor, what it should be and what it is.
     """
-    heads = source.size(1) if source.dim() == 2 else 1
-    _expect("source", source, (dag.num_edges, heads), "[E, H]", source, dag)
-    _expect("transition", transition, (dag.num_line_edges, heads), "[L, H]", source, dag)
-    _expect("mark", mark, (dag.num_edges, heads), "[E, H]", source, dag)
+    heads = source.size(1) if source.dim() in (2, 3) else 1
+    states = tuple(source.shape[2:]) if source.dim() == 3 else ()
+    edge, line = ("[E, H, J]", "[L, H, J, J]") if states else ("[E, H]", "[L, H]")
+    _expect("source", source, (dag.num_edges, heads, *states), edge, source, dag)
+    _expect("transition", transition, (dag.num_line_edges, heads, *states, *states), line, source, dag)
+    _expect("mark", mark, (dag.num_edges, heads, *states), edge, source, dag)
     if line_mask is None:
         return transition
     if line_mask.dtype != torch.bool or tuple(line_mask.shape) != (dag.num_line_edges,):
@@ -31,7 +35,7 @@ def check_gates(source: Tensor, transition: Tensor, mark: Tensor, dag: LineDAG, 
             f"line_mask must be a bool tensor of shape [L] = [{dag.num_line_edges}], "
             f"got {line_mask.dtype} {list(line_mask.shape)}"
         )
-    return torch.where(line_mask.unsqueeze(-1), transition, 0)
+    return torch.where(line_mask.view(-1, *[1] * (transition.dim() - 1)), transition, 0)
 
 
 def check_nodes(query: Tensor, key: Tensor, value: Tensor, direct: Tensor | None, source: Tensor, dag: LineDAG) -> None:
@@ -47,6 +51,19 @@ def check_nodes(query: Tensor, key: Tensor, value: Tensor, direct: Tensor | None
     _expect("value", value, (dag.num_nodes, heads, value.size(-1) if value.dim() else 0), "[N, H, V]", source, dag)
     if direct is not None:
         _expect("direct", direct, (dag.num_nodes, heads), "[N, H]", source, dag)
+
+
+def check_scalar(engine: str, transition: Tensor) -> None:
+    """Check that transitions are numbers, for the engines that cannot serve matrices.
+
+    Raises:
+        EngineError: names the engines that can.
+    """
+    if transition.dim() == 4:
+        raise EngineError(
+            f"engine={engine!r} serves one number per line edge and head, got matrices [L, H, J, J] = "
+            f"{list(transition.shape)}: use 'wavefront', or 'parallel' for small graphs, or leave the choice to 'auto'"
+        )
 
 
 def refuse_second_derivatives(engine: str) -> Callable[..., None]:

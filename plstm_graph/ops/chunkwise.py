@@ -16,7 +16,7 @@ from torch import Tensor
 from plstm_graph.graph.linedag import LineDAG
 from plstm_graph.ops._chunk_plan import FIRST_ROW, ZERO_ROW, Plan, Segment, make_plan
 from plstm_graph.ops._chunk_steps import Operands, add_rows, pass_states, run_step, run_step_back
-from plstm_graph.ops.check import refuse_second_derivatives
+from plstm_graph.ops.check import check_scalar, refuse_second_derivatives
 
 CHUNK_EDGES, CHUNK_EDGES_CPU = 128, 64
 """Most edges of a chunk, unless it lies within one level; a CPU would rather take more steps than larger matrices."""
@@ -33,7 +33,12 @@ def run(
     reverse: bool,
     chunk_edges: int | None = None,
 ) -> Tensor:
-    """Evaluate the operator in chunks of at most ``chunk_edges`` edges; see :func:`plstm_graph.ops.plstm`."""
+    """Evaluate the operator in chunks of at most ``chunk_edges`` edges; see :func:`plstm_graph.ops.plstm`.
+
+    Raises:
+        EngineError: the transitions are matrices.
+    """
+    check_scalar("chunkwise", transition)
     if chunk_edges is None:
         chunk_edges = CHUNK_EDGES_CPU if value.device.type == "cpu" else CHUNK_EDGES
     return _forward(query, key, value, source, transition, mark, dag.edge_index, dag.line_index, reverse, chunk_edges)

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from plstm_graph.errors import EngineError
 from plstm_graph.graph.linedag import LineDAG
+from plstm_graph.ops.check import check_scalar
 
 
 def run(
@@ -22,8 +23,9 @@ def run(
     """Evaluate the operator by the fused kernel of the device; see :func:`plstm_graph.ops.plstm`.
 
     Raises:
-        EngineError: there is no fused kernel for the device.
+        EngineError: there is no fused kernel for the device, or for matrix-valued transitions.
     """
+    check_scalar("fused", transition)
     tensors = (query, key, value, source, transition, mark)
     if value.device.type == "cpu":
         from plstm_graph.ops.fused_cpu import fused_cpu

@@ -22,9 +22,9 @@ def gating_matrix(
     """Gating matrix of every graph, equation (7) of arXiv 2506.11997.
 
     Args:
-        source: ``[E, H]`` source gates.
-        transition: ``[L, H]`` transition gates.
-        mark: ``[E, H]`` mark gates.
+        source: ``[E, H]`` source gates, or ``[E, H, J]``.
+        transition: ``[L, H]`` transition gates, or ``[L, H, J, J]``.
+        mark: ``[E, H]`` mark gates, or ``[E, H, J]``.
         dag: the line DAG.
         line_mask: ``[L]`` bool, line edges to keep.
         reverse: use the reversed DAG.
@@ -40,7 +40,7 @@ def gating_matrix(
     transition = check_gates(source, transition, mark, dag, line_mask)
     sizes = dag.node_ptr.diff().tolist()
     result = [source.new_zeros(source.size(1), n, n) for n in sizes]
-    for bucket in make_buckets(dag):
+    for bucket in make_buckets(dag, num_states(source)):
         for i, gating in zip(
             bucket.graphs.tolist(), bucket_gating(source, transition, mark, dag, bucket, reverse), strict=True
         ):
@@ -51,7 +51,13 @@ def gating_matrix(
 def bucket_gating(
     source: Tensor, transition: Tensor, mark: Tensor, dag: LineDAG, bucket: Bucket, reverse: bool
 ) -> Tensor:
-    """Gating matrices ``[B, H, n, n]`` of the graphs of one bucket, by a batched triangular solve."""
+    """Gating matrices ``[B, H, n, n]`` of the graphs of one bucket, by a batched triangular solve.
+
+    Matrix-valued transitions make blocks of J rows and columns per edge, and the matrix remains triangular, since the
+    blocks on its diagonal are identities.
+    """
+    if source.dim() == 2:  # a number is a 1 × 1 matrix
+        source, transition, mark = source[..., None], transition[..., None, None], mark[..., None]
     heads, graphs = source.size(1), bucket.graphs.numel()
     tail, head = dag.edge_index.flip(0) if reverse else dag.edge_index
     before, after = dag.line_index.flip(0) if reverse else dag.line_index
@@ -62,13 +68,20 @@ def bucket_gating(
     m, n = bucket.num_edges, bucket.num_nodes
 
     def dense(weight: Tensor, row: Tensor, column: Tensor, rows: int, columns: int) -> Tensor:
-        flat = weight.new_zeros(graphs * rows * columns, heads)
+        high, wide = weight.shape[2:]
+        flat = weight.new_zeros(graphs * rows * columns, heads, high, wide)
         flat = flat.index_put((row * columns + column % columns,), weight)
-        return flat.view(graphs, rows, columns, heads).permute(0, 3, 1, 2)
+        blocks = flat.view(graphs, rows, columns, heads, high, wide).permute(0, 3, 1, 4, 2, 5)
+        return blocks.reshape(graphs, heads, rows * high, columns * wide)
 
     edges, lines = bucket.edges, bucket.lines
     chain = dense(-transition[lines], place[after[lines]], place[before[lines]], m, m)
-    write = dense(source[edges], place[edges], node_place[tail[edges]], m, n)
-    read = dense(mark[edges], node_place[head[edges]], place[edges], n, m)
+    write = dense(source[edges].unsqueeze(-1), place[edges], node_place[tail[edges]], m, n)
+    read = dense(mark[edges].unsqueeze(-2), node_place[head[edges]], place[edges], n, m)
     heard = torch.linalg.solve_triangular(chain, write, upper=reverse, unitriangular=True)
     return read @ heard
+
+
+def num_states(source: Tensor) -> int:
+    """States J per edge: the last axis of ``[E, H, J]``, or one for ``[E, H]``."""
+    return source.size(2) if source.dim() == 3 else 1

@@ -27,7 +27,8 @@ ENGINES: dict[str, Engine] = {
 """Engines by name.
 
 Each takes checked float32 or float64 tensors ``query, key [N, H, K]``, ``value [N, H, V]``, ``source [E, H]``,
-``transition [L, H]``, ``mark [E, H]``, the :class:`LineDAG` and ``reverse``, and returns ``[N, H, V]``.
+``transition [L, H]``, ``mark [E, H]``, the :class:`LineDAG` and ``reverse``, and returns ``[N, H, V]``. Those that
+serve matrix-valued transitions take the gates as ``[E, H, J]``, ``[L, H, J, J]``, ``[E, H, J]`` as well.
 """
 
 
@@ -53,19 +54,25 @@ def plstm(
 
     Equations (5) and (6) of arXiv 2506.11997. Nothing is scaled or normalised.
 
+    With matrix-valued transitions (A.5, state tracking) every edge carries J states of size K × V,
+    :math:`C_{e,i} = \sum_{e' \to e} \sum_j T_{e'e,ij} C_{e',j} + S_{e,i} \, k v^T`, of which the head reads
+    :math:`\sum_j M_{e,j} C_{e,j}`. Reversed, a matrix is not transposed: its columns belong to the edge that is met
+    first on the way, its rows to the edge it leads to, in either direction. So the gating matrix obeys
+    :math:`G_{reverse}(S, T, M) = G(M, T^T, S)^T`.
+
     Args:
         query: ``[N, H, K]``.
         key: ``[N, H, K]``.
         value: ``[N, H, V]``.
-        source: ``[E, H]``, in the order of ``dag.edge_index``.
-        transition: ``[L, H]``, in the order of ``dag.line_index``.
-        mark: ``[E, H]``.
+        source: ``[E, H]``, in the order of ``dag.edge_index``; ``[E, H, J]`` for matrix-valued transitions.
+        transition: ``[L, H]``, in the order of ``dag.line_index``; or ``[L, H, J, J]``.
+        mark: ``[E, H]``, or ``[E, H, J]``.
         dag: the DAG, or a batch of DAGs.
         line_mask: ``[L]`` bool, line edges to keep; D-mode passes ``dag.multitree``.
         reverse: run on the reversed DAG; tails and heads change roles for all gates.
         engine: ``"reference"``, ``"wavefront"``, ``"parallel"``, ``"fused"``, ``"chunkwise"``, or ``"auto"``, whose
             choice :func:`explain_engine` explains. All give the same values up to rounding; ``"wavefront"`` and
-            ``"parallel"`` and ``"reference"`` are twice differentiable.
+            ``"parallel"`` and ``"reference"`` are twice differentiable, and serve matrix-valued transitions.
         direct: ``[N, H]``, what a node hears of itself; ``None`` leaves that term out.
 
     Returns:
@@ -78,7 +85,7 @@ def plstm(
     transition = check_gates(source, transition, mark, dag, line_mask)
     check_nodes(query, key, value, direct, source, dag)
     if engine == "auto":
-        engine = _choose(dag, query.device, query.size(-1)).engine
+        engine = _choose(dag, query.device, query.size(-1), source.size(2) if source.dim() == 3 else None).engine
     elif engine not in ENGINES:
         near = difflib.get_close_matches(str(engine), ["auto", *ENGINES], n=1)
         raise EngineError(
@@ -108,21 +115,26 @@ class EngineChoice(NamedTuple):
     reason: str
 
 
-def explain_engine(dag: LineDAG, *, key_dim: int = 24, device: torch.device | str | None = None) -> EngineChoice:
+def explain_engine(
+    dag: LineDAG, *, key_dim: int = 24, device: torch.device | str | None = None, state_size: int | None = None
+) -> EngineChoice:
     """Say which engine ``engine="auto"`` takes for a DAG or batch, and why.
 
     Args:
         dag: the DAG or batch.
         key_dim: key width K per head.
         device: where it would run; the device of ``dag`` if ``None``.
+        state_size: states J per edge of matrix-valued transitions, ``None`` for numbers.
 
     Returns:
         The engine's name and the reason, in words.
     """
-    return _choose(dag, torch.device(device) if device is not None else dag.device, key_dim)
+    return _choose(dag, torch.device(device) if device is not None else dag.device, key_dim, state_size)
 
 
-def _choose(dag: LineDAG, device: torch.device, key_dim: int) -> EngineChoice:
+def _choose(dag: LineDAG, device: torch.device, key_dim: int, state_size: int | None) -> EngineChoice:
+    if state_size is not None:
+        return _choose_for_matrices(dag, key_dim, state_size)
     if device.type == "cpu":
         return EngineChoice("fused", "compiled for the CPU, and linear in edges: fastest at every size on this device")
     mean_edges = dag.num_edges / max(1, dag.num_graphs)
@@ -137,6 +149,15 @@ def _choose(dag: LineDAG, device: torch.device, key_dim: int) -> EngineChoice:
     if dag.num_levels > 1000:
         return EngineChoice("chunkwise", f"{dag.num_levels} levels are too many for a step per level")
     return EngineChoice("wavefront", f"{dag.num_levels} levels, one step each, on a device without a fused engine")
+
+
+def _choose_for_matrices(dag: LineDAG, key_dim: int, state_size: int) -> EngineChoice:
+    largest = int(dag.edge_ptr.diff().max()) if dag.num_graphs else 0
+    if dag.num_graphs > 1 and largest * state_size <= 8 * key_dim:
+        return EngineChoice(
+            "parallel", f"matrices; {largest} edges of {state_size} states per graph fit dense gating matrices"
+        )
+    return EngineChoice("wavefront", f"matrices; {dag.num_levels} levels, one step each")
 
 
 def _has_triton() -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from plstm_graph.graph.linedag import LineDAG
 from plstm_graph.ops.buckets import make_buckets
-from plstm_graph.ops.gating import bucket_gating
+from plstm_graph.ops.gating import bucket_gating, num_states
 
 
 def run(
@@ -25,7 +25,7 @@ def run(
 ) -> Tensor:
     """Evaluate ``h_n = sum_n' G_nn' (q_n · k_n') v_n'`` in size buckets; see :func:`plstm_graph.ops.plstm`."""
     out = torch.zeros_like(value)
-    for bucket in make_buckets(dag):
+    for bucket in make_buckets(dag, num_states(source)):
         graphs, width = bucket.graphs.numel(), bucket.num_nodes
         gating = bucket_gating(source, transition, mark, dag, bucket, reverse)
 

@@ -1,7 +1,8 @@
 """Level by level: all edges of a wavefront at once, in plain torch, on any device.
 
-States of shape ``[E, H, K, V]`` are kept for the backward pass. The backward pass is the same solve on the reversed
-line graph, written in differentiable operations, so second derivatives work.
+States of shape ``[E, H, K, V]`` (``[E, H, J, K, V]`` for matrix-valued transitions) are kept for the backward pass. The
+backward pass is the same solve on the reversed line graph, written in differentiable operations, so second derivatives
+work.
 """
 
 from __future__ import annotations
@@ -28,23 +29,31 @@ def run(
     """Evaluate the operator with one step per level; see :func:`plstm_graph.ops.plstm`."""
     tail, head = dag.edge_index.flip(0) if reverse else dag.edge_index
     # index_select, because the backward pass of key[tail] adds up in an order that depends on the threads
-    written = source[:, :, None, None] * key.index_select(0, tail)[..., None] * value.index_select(0, tail)[:, :, None]
-    state = line_solve(transition, written.flatten(2), dag, reverse).view_as(written)
-    read = mark[:, :, None] * torch.einsum("ehk,ehkv->ehv", query.index_select(0, head), state)
+    key, value_of_tail, query = key.index_select(0, tail), value.index_select(0, tail), query.index_select(0, head)
+    if source.dim() == 3:
+        written = source[..., None] * (key[..., None] * value_of_tail[:, :, None]).flatten(2)[:, :, None]
+        state = line_solve(transition, written, dag, reverse)
+        marked = torch.einsum("ehj,ehjd->ehd", mark, state).unflatten(-1, (key.size(-1), -1))
+        read = torch.einsum("ehk,ehkv->ehv", query, marked)
+    else:
+        written = source[:, :, None, None] * key[..., None] * value_of_tail[:, :, None]
+        state = line_solve(transition, written.flatten(2), dag, reverse).view_as(written)
+        read = mark[:, :, None] * torch.einsum("ehk,ehkv->ehv", query, state)
     return torch.zeros_like(value).index_add(0, head, read)
 
 
 def line_solve(transition: Tensor, written: Tensor, dag: LineDAG, reverse: bool = False) -> Tensor:
-    """Solve ``(I - T) C = B`` on the line graph (its transpose if ``reverse``).
+    """Solve ``(I - T) C = B`` on the line graph.
 
     Args:
-        transition: ``[L, H]`` weights of the line edges.
-        written: ``[E, H, D]`` right-hand side B.
+        transition: ``[L, H]`` weights of the line edges, or ``[L, H, J, J]`` matrices.
+        written: ``[E, H, D]`` right-hand side B, or ``[E, H, J, D]``.
         dag: the line graph.
-        reverse: follow the line edges backwards.
+        reverse: follow the line edges backwards. This moves the entry (block) of a line edge to the other side of the
+            diagonal; a matrix stays as it is, from the state it meets first to the one it leads to.
 
     Returns:
-        ``[E, H, D]``, twice differentiable in both inputs.
+        As ``written``, twice differentiable in both inputs.
     """
     return _LineSolve.apply(transition, written, dag, reverse)
 
@@ -60,9 +69,15 @@ class _LineSolve(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad_state: Tensor) -> tuple[Tensor | None, ...]:
         transition, state = ctx.saved_tensors
-        grad_written = line_solve(transition, grad_state, ctx.dag, not ctx.reverse)
+        matrices = transition.dim() == 4
+        # the adjoint of a matrix between two states is its transpose, on the way back
+        grad_written = line_solve(transition.mT if matrices else transition, grad_state, ctx.dag, not ctx.reverse)
         before, after = ctx.dag.line_index.flip(0) if ctx.reverse else ctx.dag.line_index
-        grad_transition = (state[before] * grad_written[after]).sum(-1) if ctx.needs_input_grad[0] else None
+        grad_transition = None
+        if ctx.needs_input_grad[0] and matrices:
+            grad_transition = grad_written[after] @ state[before].mT
+        elif ctx.needs_input_grad[0]:
+            grad_transition = (state[before] * grad_written[after]).sum(-1)
         return grad_transition, grad_written, None, None
 
 
@@ -81,12 +96,13 @@ class _Schedule:
 
 def _substitute(transition: Tensor, written: Tensor, plan: _Schedule) -> Tensor:
     state = written[plan.edges]
-    weight = transition[plan.lines].unsqueeze(-1)
+    apply = torch.matmul if transition.dim() == 4 else torch.mul
+    weight = transition[plan.lines] if transition.dim() == 4 else transition[plan.lines].unsqueeze(-1)
     fronts = zip(pairwise([0, *plan.edge_ends]), pairwise([0, *plan.line_ends]), strict=True)
     for (first, last), (line_first, line_last) in fronts:
         if line_first < line_last:
             lines = slice(line_first, line_last)
-            passed = weight[lines] * state[plan.before[lines]]
+            passed = apply(weight[lines], state[plan.before[lines]])
             state[first:last].index_add_(0, plan.after[lines], passed)
     return state[plan.place]
 
