@@ -25,15 +25,11 @@ def explain(
     """
     from plstm_graph.errors import ConfigError
     from plstm_graph.explain import explain_molecule, write_page
-    from plstm_graph.train.model_file import load_model
+    from plstm_graph.train.model_file import load_molecule_model
 
     if name and len(name) != len(smiles):
         raise ConfigError(f"{len(name)} name(s) for {len(smiles)} molecule(s): give --name once per molecule, or never")
-    spec, predictor = load_model(model)
-    if not spec.molecules:
-        raise ConfigError(
-            f"{model} was trained on graphs that are not molecules with atom features: it takes no SMILES"
-        )
+    spec, predictor = load_molecule_model(model)
     found = [
         explain_molecule(predictor, text, name=label, order=spec.order, chirality=spec.chirality)
         for text, label in zip(smiles, name or [""] * len(smiles), strict=True)

@@ -11,7 +11,7 @@ from torch_geometric.data import Batch
 
 import plstm_graph
 from plstm_graph.data import PackedDataset
-from plstm_graph.errors import RunError
+from plstm_graph.errors import ConfigError, RunError
 from plstm_graph.nn.baselines import build_model
 from plstm_graph.train import packing
 from plstm_graph.train.load import orient
@@ -95,3 +95,16 @@ def load_model(path: str | Path) -> tuple[ModelSpec, GraphPredictor]:
     predictor = spec.build(Task.from_dict(content["task"]))
     predictor.load_state_dict(content["state_dict"])
     return spec, predictor.eval()
+
+
+def load_molecule_model(path: str | Path) -> tuple[ModelSpec, GraphPredictor]:
+    """:func:`load_model`, for a model that is to read SMILES.
+
+    Raises:
+        RunError: there is no model at ``path``.
+        ConfigError: the model does not take molecules.
+    """
+    spec, predictor = load_model(path)
+    if not spec.molecules:
+        raise ConfigError(f"{path} was trained on graphs that are not molecules with atom features: it takes no SMILES")
+    return spec, predictor

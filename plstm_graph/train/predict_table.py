@@ -14,7 +14,7 @@ import numpy as np
 from plstm_graph.chem import FeaturizedChunk, iter_featurize
 from plstm_graph.errors import ConfigError
 from plstm_graph.train.csv_table import find_column, open_table, read_rows
-from plstm_graph.train.model_file import ModelSpec, load_model
+from plstm_graph.train.model_file import ModelSpec, load_molecule_model
 from plstm_graph.train.outputs import predict_batch
 from plstm_graph.train.predictor import GraphPredictor
 from plstm_graph.train.task import Task
@@ -80,11 +80,7 @@ def predict_table(
         RunError: there is no model.
     """
     start = time.perf_counter()
-    spec, predictor = load_model(model)
-    if not spec.molecules:
-        raise ConfigError(
-            f"{model} was trained on graphs that are not molecules with atom features: it takes no SMILES"
-        )
+    spec, predictor = load_molecule_model(model)
     if out.resolve() == table.resolve():
         raise ConfigError(f"{out} is the input itself: write to another file")
     predictor.to(device)

@@ -95,6 +95,10 @@ class GraphNet(nn.Module):
 
     def forward(self, data: Data) -> Tensor:
         """Shapes: ``data.x [N, F]``, ``data.edge_index [2, E]``, ``data.edge_attr [E, D]`` -> ``[G, T]``."""
+        return self.head(self.embed(data))
+
+    def embed(self, data: Data) -> Tensor:
+        """What the head reads: ``[G, d]``, or ``[N, d]`` at node level; d is ``hidden_channels`` per readout."""
         x = self._encode(data)
         batch, num_graphs = data.batch, data.num_graphs
         if batch is None:
@@ -109,7 +113,7 @@ class GraphNet(nn.Module):
             if virtual is not None and i + 1 < self.num_layers:
                 virtual = self.virtual_node(i, before, virtual, batch)
             seen.append(x)
-        return self.head(self._read(seen, batch, num_graphs))
+        return self._read(seen, batch, num_graphs)
 
     def _layer(self, i: int, x: Tensor, state: State, data: Data, batch: Tensor) -> tuple[Tensor, State]:
         k = i % len(self.layers)
