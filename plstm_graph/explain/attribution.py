@@ -143,6 +143,11 @@ def attribute(call: OperatorCall) -> LayerAttribution:
     dag = call.dag
     if dag.num_graphs != 1:
         raise ConfigError(f"attributions are made graph by graph, but the batch has {dag.num_graphs} graphs")
+    if call.gates.transition.dim() == 4:
+        raise EngineError(
+            f"layer {call.layer} has matrix-valued transitions, and attributions through single edges are made of "
+            "numbers: use plstm_graph.ops.gating_matrix on the layer's gates(), which serves both"
+        )
     if dag.num_edges > LARGEST:
         raise EngineError(f"{dag.num_edges} edges are too many to write out all pairs of edges (at most {LARGEST})")
     source, transition, mark, direct, query, key, value, output = (

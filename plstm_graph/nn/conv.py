@@ -14,6 +14,7 @@ from plstm_graph.errors import ConfigError, FeatureError
 from plstm_graph.graph.linedag import LineDAG
 from plstm_graph.nn.gates import GateMaps, Gates
 from plstm_graph.nn.head_norm import rms_norm
+from plstm_graph.nn.state_tracking import MatrixTransition
 from plstm_graph.ops import ENGINES, plstm
 
 DIRECTIONS = {"forward": (False,), "backward": (True,), "both": (False, True)}
@@ -53,6 +54,11 @@ class PLSTMConv(MessagePassing):
         head_norm: ``"rms"``, the paper's RMSNorm of every head, or ``"none"``, which lets a node's output grow with
             what it heard; counts then reach the readout, and a norm over the batch should stand in the block.
         eps: epsilon of the RMSNorm of the heads.
+        state_size: J, for matrix-valued transitions (A.5, state tracking): every edge carries J states per head, and a
+            transition is a J × J matrix of spectral norm at most one. ``None`` for numbers.
+        orthogonal: factors U and V of ``T = U diag(σ) Vᵀ``: ``"householder"`` products of reflections, or
+            ``"exponential"`` of skew matrices.
+        singular: ``"tanh"``, singular values made like scalar transitions; ``"one"``, all of them one.
 
     Shapes:
         - **input:** node features ``[N, in_channels]``, a :class:`~plstm_graph.LineDAG`, edge features
@@ -80,6 +86,9 @@ class PLSTMConv(MessagePassing):
         gate_std: float = 0.02,
         head_norm: str = "rms",
         eps: float = 1e-5,
+        state_size: int | None = None,
+        orthogonal: str = "householder",
+        singular: str = "tanh",
     ) -> None:
         super().__init__(aggr="add", node_dim=0)
         one_of("mode", mode, ("P", "D"))
@@ -87,8 +96,10 @@ class PLSTMConv(MessagePassing):
         one_of("norm", norm, ("l1", "linf"))
         one_of("engine", engine, ("auto", *ENGINES))
         one_of("head_norm", head_norm, ("rms", "none"))
+        one_of("orthogonal", orthogonal, ("householder", "exponential"))
+        one_of("singular", singular, ("tanh", "one"))
         sizes = {"in_channels": in_channels, "out_channels": out_channels, "heads": heads}
-        for name, size in (sizes | {"key_dim": key_dim, "edge_dim": edge_dim}).items():
+        for name, size in (sizes | {"key_dim": key_dim, "edge_dim": edge_dim, "state_size": state_size}).items():
             if size is not None and size < 1:
                 raise ConfigError(f"{name} must be at least 1, got {size}")
         if out_channels % heads:
@@ -97,7 +108,7 @@ class PLSTMConv(MessagePassing):
         self.mode, self.direction, self.edge_dim, self.norm, self.engine = mode, direction, edge_dim, norm, engine
         self.value_dim = out_channels // heads
         self.key_dim = key_dim or self.value_dim
-        self.head_norm, self.eps = head_norm, eps
+        self.head_norm, self.eps, self.state_size = head_norm, eps, state_size
 
         passes = DIRECTIONS[direction]
         self.widths = (heads * self.key_dim, heads * self.key_dim, heads * self.value_dim)
@@ -118,6 +129,9 @@ class PLSTMConv(MessagePassing):
                 transition_bias=transition_bias,
                 transition_scale=transition_scale,
                 gate_std=gate_std,
+                matrix=None
+                if state_size is None
+                else MatrixTransition(state_size, orthogonal, singular, mode == "P", transition_scale, transition_bias),
             )
             for _ in passes
         )
@@ -193,7 +207,8 @@ class PLSTMConv(MessagePassing):
         edge = None if edge_attr is None else edge_attr.index_select(0, dag.edge_id)
         gates = self.gate_maps[passes.index(reverse)](x, dag, edge, reverse)
         if self.mode == "D":
-            gates = gates._replace(transition=gates.transition * dag.multitree.unsqueeze(-1))
+            keep = dag.multitree.view(-1, *[1] * (gates.transition.dim() - 1))
+            gates = gates._replace(transition=gates.transition * keep)
         return gates
 
     def _check(self, x: Tensor, dag: LineDAG | Sequence[LineDAG], edge_attr: Tensor | None) -> LineDAG:

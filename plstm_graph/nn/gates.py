@@ -8,10 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from plstm_graph.graph.linedag import LineDAG
+from plstm_graph.nn.state_tracking import MatrixTransition
 
 
 class Gates(NamedTuple):
-    """Gate values: source and mark ``[E, H]``, transition ``[L, H]``, direct ``[N, H]``."""
+    """Gate values: source and mark ``[E, H]``, transition ``[L, H]``, direct ``[N, H]``.
+
+    With matrix-valued transitions source and mark are ``[E, H, J]``, transition is ``[L, H, J, J]``.
+    """
 
     source: Tensor
     transition: Tensor
@@ -35,6 +39,7 @@ class GateMaps(nn.Module):
         source_bias, mark_bias, direct_bias, transition_bias: values of the gate biases at the start.
         transition_scale: factor in front of the transition's tanh.
         gate_std: standard deviation of the gate weights at the start.
+        matrix: makes matrix-valued transitions of J states; ``None`` for numbers.
     """
 
     def __init__(
@@ -50,26 +55,33 @@ class GateMaps(nn.Module):
         transition_bias: float,
         transition_scale: float,
         gate_std: float,
+        matrix: MatrixTransition | None = None,
     ) -> None:
         super().__init__()
-        self.heads, self.mode, self.norm = heads, mode, norm
+        self.heads, self.mode, self.norm, self.matrix = heads, mode, norm, matrix
         self.transition_scale, self.gate_std = transition_scale, gate_std
         self.biases = (source_bias, mark_bias, transition_bias, direct_bias)
-        self.node = nn.Linear(in_channels, 4 * heads)
-        self.edge = nn.Linear(edge_dim, 4 * heads, bias=False) if edge_dim else None
+        states, width = (matrix.states, matrix.width) if matrix else (1, 1)
+        self.node_widths = (heads * states, heads * states, heads * width, heads)
+        self.edge_widths = (heads * states, heads * states, heads * width, heads * width)
+        self.node = nn.Linear(in_channels, sum(self.node_widths))
+        self.edge = nn.Linear(edge_dim, sum(self.edge_widths), bias=False) if edge_dim else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Small normal weights, and the biases given at construction."""
         nn.init.normal_(self.node.weight, std=self.gate_std)
         with torch.no_grad():
-            self.node.bias.copy_(torch.tensor(self.biases).repeat_interleave(self.heads))
+            self.node.bias.copy_(torch.tensor(self.biases).repeat_interleave(torch.tensor(self.node_widths)))
+            if self.matrix is not None:
+                start = torch.cat([self.matrix.start() for _ in range(self.heads)])
+                self.node.bias.split(self.node_widths)[2].copy_(start)
         if self.edge is not None:
             nn.init.normal_(self.edge.weight, std=self.gate_std)
 
     def forward(self, x: Tensor, dag: LineDAG, edge: Tensor | None, reverse: bool) -> Gates:
         """Gate values; ``x [N, in_channels]``, ``edge [E, edge_dim]`` in the order of ``dag.edge_index``."""
-        source, mark, transition, direct = self.node(x).split(self.heads, dim=-1)
+        source, mark, transition, direct = self.node(x).split(self.node_widths, dim=-1)
         tail, head = dag.edge_index.flip(0) if reverse else dag.edge_index
         before, after = dag.line_index.flip(0) if reverse else dag.line_index
         # index_select, because the backward pass of x[index] adds up in an order that depends on the threads
@@ -77,12 +89,17 @@ class GateMaps(nn.Module):
             gate.index_select(0, at) for gate, at in ((source, tail), (mark, head), (transition, head[before]))
         )
         if edge is not None:
-            edge_source, edge_mark, edge_before, edge_after = self.edge(edge).split(self.heads, dim=-1)
+            edge_source, edge_mark, edge_before, edge_after = self.edge(edge).split(self.edge_widths, dim=-1)
             source, mark = source + edge_source, mark + edge_mark
             passed = passed + edge_before.index_select(0, before) + edge_after.index_select(0, after)
-        passed = torch.tanh(self.transition_scale * passed)
-        if self.mode == "P":
-            passed = _bounded(passed, before if self.norm == "l1" else after, dag.num_edges)
+        group = before if self.norm == "l1" else after
+        if self.matrix is not None:
+            source, mark, passed = (gate.unflatten(-1, (self.heads, -1)) for gate in (source, mark, passed))
+            passed = self.matrix(passed, group, dag.num_edges)
+        else:
+            passed = torch.tanh(self.transition_scale * passed)
+            if self.mode == "P":
+                passed = _bounded(passed, group, dag.num_edges)
         return Gates(source.sigmoid(), passed, mark.sigmoid(), direct.sigmoid())
 
 
