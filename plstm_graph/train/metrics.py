@@ -10,38 +10,48 @@ from plstm_graph.errors import ConfigError
 from plstm_graph.train.ogb_evaluator import load_evaluator
 from plstm_graph.train.task import Task
 
+Metric = Callable[[np.ndarray, np.ndarray, np.ndarray | None], float]
 
-def evaluate(task: Task, y: np.ndarray, scores: np.ndarray) -> float:
+
+def evaluate(task: Task, y: np.ndarray, scores: np.ndarray, weight: np.ndarray | None = None) -> float:
     """Value of the task's metric.
 
     Args:
         task: names the metric, or the OGB data set whose Evaluator is to be used.
         y: ``[G, T]`` float with NaN for missing labels, or ``[G]`` int64 classes (negative: missing).
         scores: ``[G, T]`` predictions in the units of the target, or logits; ``[G, C]`` logits for classes.
+        weight: ``[G]`` weight of each graph; OGB's Evaluator knows none.
 
     Returns:
         The metric, averaged over the targets for which it is defined.
 
     Raises:
-        ConfigError: the metric is undefined, since a split holds a single class or no label at all.
+        ConfigError: the metric is undefined, since a split holds a single class or no label at all; or there are
+            weights for OGB's Evaluator.
     """
     if task.ogb_name is not None:
+        if weight is not None:
+            raise ConfigError(f"OGB's evaluator for {task.ogb_name} takes no weights: choose a metric by name")
         return _evaluate_ogb(task, y, scores)
     if task.kind == "multiclass":
         known = y >= 0
         if not known.any():
             raise ConfigError(f"{task.metric} is undefined: no graph of the split has a label")
-        return _MULTICLASS[task.metric](y[known], scores[known])
+        return _MULTICLASS[task.metric](y[known], scores[known], _take(weight, known))
     values = []
     for j in range(y.shape[1]):
         known = ~np.isnan(y[:, j])
         truth, score = y[known, j], scores[known, j]
         if len(truth) and (task.metric not in _NEEDS_BOTH_CLASSES or len(np.unique(truth)) == 2):
-            values.append(_PER_TARGET[task.metric](truth, score))
+            values.append(_PER_TARGET[task.metric](truth, score, _take(weight, known)))
     if not values:
         reason = "one class only" if task.metric in _NEEDS_BOTH_CLASSES else "no label"
         raise ConfigError(f"{task.metric} is undefined: the split has {reason} for {', '.join(task.targets)}")
     return float(np.mean(values))
+
+
+def _take(weight: np.ndarray | None, known: np.ndarray) -> np.ndarray | None:
+    return None if weight is None else weight[known]
 
 
 def _evaluate_ogb(task: Task, y: np.ndarray, scores: np.ndarray) -> float:
@@ -55,43 +65,44 @@ def _evaluate_ogb(task: Task, y: np.ndarray, scores: np.ndarray) -> float:
     return float(result[evaluator.eval_metric])
 
 
-def _rocauc(y: np.ndarray, score: np.ndarray) -> float:
+def _rocauc(y: np.ndarray, score: np.ndarray, weight: np.ndarray | None) -> float:
     from sklearn.metrics import roc_auc_score
 
-    return float(roc_auc_score(y, score))
+    return float(roc_auc_score(y, score, sample_weight=weight))
 
 
-def _ap(y: np.ndarray, score: np.ndarray) -> float:
+def _ap(y: np.ndarray, score: np.ndarray, weight: np.ndarray | None) -> float:
     from sklearn.metrics import average_precision_score
 
-    return float(average_precision_score(y, score))
+    return float(average_precision_score(y, score, sample_weight=weight))
 
 
-def _r2(y: np.ndarray, score: np.ndarray) -> float:
+def _r2(y: np.ndarray, score: np.ndarray, weight: np.ndarray | None) -> float:
     from sklearn.metrics import r2_score
 
-    return float(r2_score(y, score))
+    return float(r2_score(y, score, sample_weight=weight))
 
 
-def _rocauc_classes(y: np.ndarray, logits: np.ndarray) -> float:
+def _rocauc_classes(y: np.ndarray, logits: np.ndarray, weight: np.ndarray | None) -> float:
     from scipy.special import softmax
     from sklearn.metrics import roc_auc_score
 
     if logits.shape[1] == 2:
-        return float(roc_auc_score(y, logits[:, 1] - logits[:, 0]))
-    return float(roc_auc_score(y, softmax(logits, axis=1), multi_class="ovr", labels=np.arange(logits.shape[1])))
+        return float(roc_auc_score(y, logits[:, 1] - logits[:, 0], sample_weight=weight))
+    chance, labels = softmax(logits, axis=1), np.arange(logits.shape[1])
+    return float(roc_auc_score(y, chance, multi_class="ovr", labels=labels, sample_weight=weight))
 
 
-_PER_TARGET: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+_PER_TARGET: dict[str, Metric] = {
     "rocauc": _rocauc,
     "ap": _ap,
-    "accuracy": lambda y, score: float(((score > 0) == (y > 0.5)).mean()),
-    "rmse": lambda y, score: float(np.sqrt(np.square(y - score).mean())),
-    "mae": lambda y, score: float(np.abs(y - score).mean()),
+    "accuracy": lambda y, score, weight: float(np.average((score > 0) == (y > 0.5), weights=weight)),
+    "rmse": lambda y, score, weight: float(np.sqrt(np.average(np.square(y - score), weights=weight))),
+    "mae": lambda y, score, weight: float(np.average(np.abs(y - score), weights=weight)),
     "r2": _r2,
 }
-_MULTICLASS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
-    "accuracy": lambda y, logits: float((logits.argmax(axis=1) == y).mean()),
+_MULTICLASS: dict[str, Metric] = {
+    "accuracy": lambda y, logits, weight: float(np.average(logits.argmax(axis=1) == y, weights=weight)),
     "rocauc": _rocauc_classes,
 }
 _NEEDS_BOTH_CLASSES = ("rocauc", "ap")

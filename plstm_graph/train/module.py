@@ -30,10 +30,10 @@ class GraphModule(pl.LightningModule):
         self.settings = settings
         self.metric_name = f"valid_{predictor.task.metric}"
         self._losses: list[Tensor] = []
-        self._seen: list[tuple[Tensor, Tensor]] = []  # labels and raw outputs
+        self._seen: list[tuple[Tensor, Tensor, Tensor | None]] = []  # labels, raw outputs, weights
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        loss = self.predictor.loss(self.predictor(batch), batch.y)
+        loss = self.predictor.loss(self.predictor(batch), batch.y, batch.get("sample_weight"))
         self._losses.append(loss.detach())
         return loss
 
@@ -41,15 +41,22 @@ class GraphModule(pl.LightningModule):
         self._losses.clear()
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        self._seen.append((batch.y, self.predictor(batch)))
+        self._seen.append((batch.y, self.predictor(batch), batch.get("sample_weight")))
 
     def on_validation_epoch_start(self) -> None:
         self._seen.clear()
 
     def on_validation_epoch_end(self) -> None:
-        y, raw = (torch.cat(part) for part in zip(*self._seen, strict=True))
-        value = evaluate(self.predictor.task, y.cpu().numpy(), self.predictor.scores(raw).cpu().numpy())
-        valid_loss = self.predictor.loss(raw, y)
+        labels, outputs, weights = zip(*self._seen, strict=True)
+        y, raw = torch.cat(labels), torch.cat(outputs)
+        weight = None if weights[0] is None else torch.cat(weights)
+        value = evaluate(
+            self.predictor.task,
+            y.cpu().numpy(),
+            self.predictor.scores(raw).cpu().numpy(),
+            None if weight is None else weight.cpu().numpy(),
+        )
+        valid_loss = self.predictor.loss(raw, y, weight)
         loss = torch.stack(self._losses).mean()
         # every rank validates the whole split, so there is nothing to reduce but the loss of its own part
         self.log_dict({"train_loss": loss}, sync_dist=True, batch_size=1)

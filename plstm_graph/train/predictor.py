@@ -43,16 +43,19 @@ class GraphPredictor(nn.Module):
         """Raw outputs ``[G, T]``: standardised values or logits."""
         return self.net(data)
 
-    def loss(self, raw: Tensor, y: Tensor) -> Tensor:
+    def loss(self, raw: Tensor, y: Tensor, weight: Tensor | None = None) -> Tensor:
         """Mean loss over the labels that are there.
 
         Args:
             raw: ``[G, T]`` from :meth:`forward`.
             y: ``[G, T]`` float, NaN where missing, or ``[G]`` int64 classes, negative where missing.
+            weight: ``[G]`` factor of each graph's loss, 1 on average over the training split. The mean is still over
+                the number of labels, so that a graph counts the same in whatever batch it falls.
         """
         raw = raw.float()
         if self.task.kind == "multiclass":
-            total = F.cross_entropy(raw, y, self.class_weight, ignore_index=-1, reduction="sum")
+            each = F.cross_entropy(raw, y, self.class_weight, ignore_index=-1, reduction="none")
+            total = (each if weight is None else each * weight).sum()
             return total / self._label_weight(y).clamp(min=1e-12)
         known = ~y.isnan()
         y = torch.where(known, y, 0.0).to(raw.dtype)
@@ -61,6 +64,7 @@ class GraphPredictor(nn.Module):
         else:
             function = F.mse_loss if self.task.loss == "mse" else F.l1_loss
             each = function(raw, (y - self.mean) / self.std, reduction="none")
+        each = each if weight is None else each * weight.unsqueeze(1)
         return (each * known).sum() / known.sum().clamp(min=1)
 
     def _label_weight(self, y: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import pytest
 
 from plstm_graph.errors import ConfigError
 from plstm_graph.train.metrics import evaluate
-from plstm_graph.train.task import Task
+from plstm_graph.train.task import METRICS, Task
 
 NAN = np.nan
 
@@ -36,6 +36,22 @@ def test_classes() -> None:
 def test_binary_accuracy_is_at_probability_one_half() -> None:
     y, logits = np.array([[1.0], [0.0], [1.0]]), np.array([[0.1], [-0.1], [-3.0]])
     assert evaluate(Task("binary", ("a",), metric="accuracy"), y, logits) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
+def test_a_weight_of_two_counts_as_two_rows(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3 if kind == "multiclass" else 2, 12)
+    y = y if kind == "multiclass" else y.reshape(-1, 1).astype(float)
+    if kind != "multiclass":
+        y[4] = NAN
+    scores = rng.normal(size=(12, 3 if kind == "multiclass" else 1))
+    repeats = rng.integers(1, 4, 12)
+    for metric in METRICS[kind]:
+        task = Task(kind, ("a",), num_classes=3 if kind == "multiclass" else 0, metric=metric)
+        expected = evaluate(task, y.repeat(repeats, axis=0), scores.repeat(repeats, axis=0))
+        assert evaluate(task, y, scores, repeats) == pytest.approx(expected)
+        assert evaluate(task, y, scores) != pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", ["ogbg-molhiv", "ogbg-molesol"])
