@@ -1,0 +1,1 @@
+"""Tasks on DAGs, by ``python -m benchmarks.dags``: trained, tested, written as lines of JSON, a table and a figure."""
