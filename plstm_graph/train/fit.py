@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -34,6 +34,7 @@ def fit(
     console: Console | None = None,
     tensorboard: bool = True,
     keep_last: bool = True,
+    callbacks: Sequence[pl.Callback] = (),
 ) -> History:
     """Train until the last epoch or until patience runs out; ``best.pt`` then holds the best validation epoch.
 
@@ -49,6 +50,7 @@ def fit(
         console: where progress goes; ``None`` for silence.
         tensorboard: write event files to ``folder / "tensorboard"``.
         keep_last: write ``last.pt`` after every epoch.
+        callbacks: called after the record of the epoch is made.
 
     Returns:
         The record of all epochs.
@@ -62,13 +64,11 @@ def fit(
     settings = OptimizerSettings(config.lr, config.weight_decay, config.schedule, warmup, config.epochs * steps)
     module = GraphModule(predictor, settings)
     history = History(folder, config.seed, num_graphs, config.patience, save_best, keep_last)
-    callbacks: list[pl.Callback] = [history]
-    if console is not None:
-        callbacks.append(EpochProgress(history, config.epochs, console))
+    shown = [EpochProgress(history, config.epochs, console)] if console is not None else []
     last = folder / "last.pt"
     with warnings.catch_warnings():
         quiet_lightning()
-        trainer = _trainer(config, folder, callbacks, tensorboard, steps)
+        trainer = _trainer(config, folder, [history, *shown, *callbacks], tensorboard, steps)
         trainer.fit(module, train, valid, ckpt_path=last if resume and last.is_file() else None)
     return history
 

@@ -24,7 +24,12 @@ def load_source(config: TrainConfig) -> Source:
         ConfigError: there is no such data set, or a setting does not fit it.
         DatasetNotFoundError: its files are missing.
     """
-    dataset = load(
+    return make_source(load_dataset(config), config)
+
+
+def load_dataset(config: TrainConfig) -> PackedDataset:
+    """The graphs of a run; raises what :func:`load_source` raises."""
+    return load(
         config.data,
         split=config.split,
         fold=config.fold,
@@ -35,6 +40,14 @@ def load_source(config: TrainConfig) -> Source:
         split_column=config.split_column,
         workers=config.workers,
     )
+
+
+def make_source(dataset: PackedDataset, config: TrainConfig) -> Source:
+    """Task, splits and batches of a run on graphs that are loaded.
+
+    Raises:
+        ConfigError: a setting does not fit the data.
+    """
     transform = orient(config.model, config.order)
 
     def make_batches(rows: np.ndarray, shuffle: bool) -> Iterable:
