@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -60,3 +61,13 @@ def test_ends_and_steps_of_ranges():
 def test_mistakes_are_named(entries: dict[str, Any], message: str):
     with pytest.raises(ConfigError, match=message):
         SearchSpace(entries).check("plstm")
+
+
+def test_the_guide_shows_the_default_space():
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "tune.md").read_text()
+    for name, entry in DEFAULT_SPACE.items():
+        if "choices" in entry:
+            values = ", ".join(map(str, entry["choices"]))
+        else:
+            values = f"{entry['low']:g} to {entry['high']:g}" + (", logarithmic" if entry.get("log") else "")
+        assert f"| `{name}` | {values} |" in guide
