@@ -63,5 +63,6 @@ def _print_best(result: Any, count: int = 5) -> None:
     table.add_row("best epoch", *(str(t.user_attrs["best_epoch"]) for t in best))
     for name in best[0].params:
         table.add_row(short_name(name), *(show(t.params[name]) for t in best))
-    typer.echo(f"best of {len(result.study.trials)} trials")
+    finished = sum(t.state.is_finished() for t in result.study.trials)
+    typer.echo(f"best of {finished} trials")
     Console(highlight=False).print(table)

@@ -102,6 +102,7 @@ def embed_table(
             progress=progress,
         )
         part = out.with_name(out.name + ".part")
+        part.parent.mkdir(parents=True, exist_ok=True)
         try:
             if out.suffix == ".npz":
                 rows, failed = _write_npz(part, chunks, waiting, width)

@@ -77,6 +77,7 @@ def tune(
     space = space or SearchSpace.default(config.model)
     space.check(config.model)
     out = out or study_file.with_suffix(".yaml")
+    out.parent.mkdir(parents=True, exist_ok=True)
     dataset = load_dataset(config)
     task = make_source(dataset, config).task
     with _quiet(optuna):
