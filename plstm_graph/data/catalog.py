@@ -38,8 +38,8 @@ def load(
     """Load a data set with its splits; never asks anything.
 
     Args:
-        name: ``"demo"``, ``"ogbg-..."``, ``"peptides-func"``, ``"peptides-struct"``, a TUDataset such as ``"MUTAG"``,
-            or the path of a CSV file.
+        name: ``"demo"``, ``"ogbg-..."``, ``"peptides-func"``, ``"peptides-struct"``, ``"neural-architectures"``,
+            a TUDataset such as ``"MUTAG"``, or the path of a CSV file.
         root: data root, see :func:`plstm_graph.data.places.data_root`.
         split: ``"auto"``: the set's own split, for TUDatasets the paper's ten folds, for tables a random one; or
             ``"random"``, ``"scaffold"``, or ``"column"`` (tables only).
@@ -94,7 +94,7 @@ def names() -> list[str]:
     from plstm_graph.data.ogb import names as ogb_names
     from plstm_graph.data.tu import NAMES
 
-    return ["demo", *ogb_names(), *SETS, *NAMES]
+    return ["demo", *ogb_names(), *SETS, *NAMES, "neural-architectures"]
 
 
 def demo_file() -> Path:
@@ -130,6 +130,10 @@ def _load_named(name: str, root: str | Path | None) -> PackedDataset:
 
         if name in ogb_names():
             return load_ogb(name, root)
+    if name == "neural-architectures":
+        from plstm_graph.data.dvae import load_neural_architectures
+
+        return load_neural_architectures(root)
     if name.startswith("peptides-"):
         from plstm_graph.data.lrgb import SETS, load_lrgb
 

@@ -52,7 +52,7 @@ class TrainConfig:
     order: str = _option("canonical", "Data", "Orientation of bonds: canonical, center, index, random or directed")
     workers: int = _option(0, "Data", "Processes that prepare batches; 0 prepares them in the main process")
 
-    model: str = _option("plstm", "Model", "plstm, or a baseline: gcn, gin, gine, gat, mpnn, gps, lstm")
+    model: str = _option("plstm", "Model", "plstm, or a baseline: gcn, gin, gine, gat, mpnn, gps, lstm, dagnn")
     model_options: dict[str, Any] = _option({}, "Model", "Option of the model as key=value; may be given again")  # noqa: RUF009
 
     epochs: int = _option(100, "Training", "Passes over the training molecules")

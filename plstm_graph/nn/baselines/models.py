@@ -10,6 +10,7 @@ from torch import nn
 
 from plstm_graph.errors import ConfigError
 from plstm_graph.nn.baselines import layers
+from plstm_graph.nn.baselines.dagnn import DAGNNLayer
 from plstm_graph.nn.baselines.skeleton import EncoderFactory, GraphNet, LayerFactory
 from plstm_graph.nn.encoders import make_encoder
 
@@ -85,6 +86,11 @@ def lstm(in_channels: int, out_channels: int, *, hidden_channels: int = 96, **op
     return _net(layer, in_channels, out_channels, hidden_channels, own_residual=True, share_layers=True, **options)
 
 
+def dagnn(in_channels: int, out_channels: int, *, hidden_channels: int = 96, **options: Any) -> GraphNet:
+    """DAGNN (arXiv 2101.07965), both directions in every layer; for graphs without cycles; no edge features."""
+    return _net(partial(DAGNNLayer, hidden_channels), in_channels, out_channels, hidden_channels, **options)
+
+
 def _net(
     layer: LayerFactory,
     in_channels: int,
@@ -117,5 +123,6 @@ BASELINES: dict[str, Callable[..., nn.Module]] = {
     "mpnn": mpnn,
     "gps": gps,
     "lstm": lstm,
+    "dagnn": dagnn,
 }
 """Functions ``(in_channels, out_channels, *, ...) -> nn.Module`` with ``forward(data) -> [G, T]``."""

@@ -43,7 +43,8 @@ def build_model(name: str, in_channels: Any, out_channels: int, **options: Any) 
     """Make a model by name.
 
     Args:
-        name: ``"plstm"``, ``"gcn"``, ``"gin"``, ``"gine"``, ``"gat"``, ``"mpnn"``, ``"gps"`` or ``"lstm"``.
+        name: ``"plstm"``, ``"gcn"``, ``"gin"``, ``"gine"``, ``"gat"``, ``"mpnn"``, ``"gps"``, ``"lstm"`` or
+            ``"dagnn"``.
         in_channels: number of node features, or of categories for ``node_encoder="embedding"``.
         out_channels: number of outputs T.
         options: keyword arguments of the model; see :func:`model_options`.
