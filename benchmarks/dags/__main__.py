@@ -1,4 +1,4 @@
-"""``python -m benchmarks.dags state-tracking``: train and test what is not done yet, then write table and figure."""
+"""``python -m benchmarks.dags TASK``: train and test what is not done yet, then write table and figure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.dags import state_tracking
+from benchmarks.dags import architectures, state_tracking
 
-TASKS = {"state-tracking": state_tracking.run}
+TASKS = {"architectures": architectures.run, "state-tracking": state_tracking.run}
 """Task by name: ``run(folder, seeds, quick, say)`` leaves ``<name>.jsonl``, ``.md`` and ``.png`` in the folder."""
 
 
