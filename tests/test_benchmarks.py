@@ -61,7 +61,7 @@ whole PLSTMConv, one direction ÷ GINConv | ≤ 2.5 | ≤ 1.5
 pLSTM block (conv + MLP) ÷ GPS block (GINE + attention + MLP) | ≤ 1 | ≤ 0.5
 reference engine ÷ fused, per molecule | ≥ 100 | ≥ 500
 wavefront ÷ fused | ≥ 8 | ≥ 15
-epoch on ogbg-molhiv, 4 pLSTM blocks (conv + MLP) ÷ 4-layer GIN of the same width, same trainer | ≤ 3 | ≤ 1.5
+epoch on ogbg-molhiv, 4 pLSTM blocks (one direction, with MLP) ÷ 4-layer GIN of the same width, same trainer | ≤ 3 | ≤ 1.5
 molecules per second, one core, SMILES → Data, ÷ OGB's smiles2graph | ≥ 2 | ≥ 4
 molecules per second, one core, edge_index → LineDAG (line graph, levels, multitree), batch of 500 | \
 ≥ 20,000 | ≥ 200,000
