@@ -72,6 +72,8 @@ def make_source(dataset: PackedDataset, config: TrainConfig) -> Source:
         molecules=dataset.node_kind == "atom",
         chirality=dataset.chirality or "written",
         splits={part: rows.numpy() for part, rows in dataset.splits.items()},
+        row=dataset.graph_fields["row"].numpy() if "row" in dataset.graph_fields else None,
+        smiles=dataset.smiles,
         read_labels=read_labels,
         make_batches=make_batches,
     )

@@ -19,16 +19,23 @@ def predict_batch(predictor: GraphPredictor, batch: Batch, device: torch.device 
 
 
 @torch.inference_mode()
-def evaluate_batches(predictor: GraphPredictor, batches: Iterable[Batch], device: torch.device | str = "cpu") -> float:
-    """Value of the task's metric over all batches, in evaluation mode.
-
-    Raises:
-        ConfigError: the metric is undefined on these labels.
-    """
+def score_batches(
+    predictor: GraphPredictor, batches: Iterable[Batch], device: torch.device | str = "cpu"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels ``[G, T]`` (classes: ``[G]``) and scores ``[G, T]`` of all batches, in evaluation mode, in their order."""
     predictor.eval()
     truths, scores = [], []
     for batch in batches:
         batch = batch.to(device)
         truths.append(batch.y.cpu())
         scores.append(predictor.scores(predictor(batch)).cpu())
-    return evaluate(predictor.task, torch.cat(truths).numpy(), torch.cat(scores).numpy())
+    return torch.cat(truths).numpy(), torch.cat(scores).numpy()
+
+
+def evaluate_batches(predictor: GraphPredictor, batches: Iterable[Batch], device: torch.device | str = "cpu") -> float:
+    """Value of the task's metric over all batches, in evaluation mode.
+
+    Raises:
+        ConfigError: the metric is undefined on these labels.
+    """
+    return evaluate(predictor.task, *score_batches(predictor, batches, device))

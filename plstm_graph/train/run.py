@@ -16,8 +16,10 @@ from plstm_graph.train.fit import fit
 from plstm_graph.train.history import History
 from plstm_graph.train.labels import balanced_weights, standardisation
 from plstm_graph.train.load import load_source
+from plstm_graph.train.metrics import evaluate
 from plstm_graph.train.model_file import ModelSpec, load_model, save_model
-from plstm_graph.train.outputs import evaluate_batches
+from plstm_graph.train.outputs import score_batches
+from plstm_graph.train.predictions import FILE, MOST_TRAINED, as_predictions, write_predictions
 from plstm_graph.train.predictor import GraphPredictor
 from plstm_graph.train.resources import count_parameters, peak_memory_mb, reset_peak_memory
 from plstm_graph.train.result import RunResult
@@ -35,6 +37,7 @@ def run_training(
     console: Any = None,
     tensorboard: bool = True,
     keep_last: bool = True,
+    predictions: bool = True,
 ) -> RunResult:
     """Train, choose the best validation epoch, test its model, and leave everything in the run folder.
 
@@ -45,6 +48,7 @@ def run_training(
         console: where progress goes; ``None`` for silence.
         tensorboard: write event files.
         keep_last: write ``last.pt``, which ``resume`` needs, after every epoch.
+        predictions: write ``predictions.csv``; see :mod:`plstm_graph.train.predictions`.
 
     Raises:
         ConfigError: a setting does not fit the data or the model.
@@ -61,7 +65,7 @@ def run_training(
         spec, predictor = make_predictor(config, source)
         log.info("model %s: %s parameters", config.model, f"{count_parameters(predictor):,}")
         history = _fit(config, source, spec, predictor, folder, resume, console, tensorboard, keep_last)
-        return _finish(config, source, history, predictor, folder, start)
+        return _finish(config, source, history, predictor, folder, start, predictions)
     finally:
         log.removeHandler(handler)
         handler.close()
@@ -128,13 +132,24 @@ def _fit(
 
 
 def _finish(
-    config: TrainConfig, source: Source, history: History, predictor: GraphPredictor, folder: Path, start: float
+    config: TrainConfig,
+    source: Source,
+    history: History,
+    predictor: GraphPredictor,
+    folder: Path,
+    start: float,
+    predictions: bool,
 ) -> RunResult:
     """Test the model of the best validation epoch; only now may the test split be read."""
     device = history.device
-    source.release_test(history.best_epoch)
     _, best = load_model(folder)
-    test = evaluate_batches(best.to(device), source.batches("test"), device)
+    best.to(device)
+    known = [part for part in ("train", "valid") if predictions and _is_quick(source, part)]
+    scores = {part: score_batches(best, source.batches_in_order(part), device) for part in known}
+    source.release_test(history.best_epoch)
+    scores["test"] = score_batches(best, source.batches("test"), device)
+    if predictions:
+        write_predictions(folder / FILE, source.task, as_predictions(source, scores))
     result = RunResult(
         config=config,
         folder=folder,
@@ -142,7 +157,7 @@ def _finish(
         epochs=history.epochs,
         best_epoch=history.best_epoch,
         valid=history.best["valid"],
-        test=test,
+        test=evaluate(source.task, *scores["test"]),
         parameters=count_parameters(predictor),
         seconds=time.perf_counter() - start,
         peak_memory_mb=peak_memory_mb(),
@@ -153,3 +168,8 @@ def _finish(
     draw_curves(folder / "curves.png", history.epochs, history.best_epoch, f"validation {source.task.metric}")
     log.info("%s", result.summary().replace("\n", "; "))
     return result
+
+
+def _is_quick(source: Source, part: str) -> bool:
+    """Whether another pass over a split takes no time that matters."""
+    return part == "valid" or len(source.splits[part]) <= MOST_TRAINED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,8 @@ class Source:
         in_channels: number of node features.
         encoders: ``node_encoder``, ``edge_encoder`` and ``edge_dim`` that fit the features.
         molecules: the graphs have OGB's atom and bond features.
+        row: ``[G]`` row of the table that each graph came from, if it came from one.
+        smiles: ``[G]`` SMILES of each graph, for molecules.
         chirality: for molecules, how their chirality is encoded; see :func:`plstm_graph.chem.from_smiles`.
         splits: rows of ``train``, ``valid`` and ``test``.
         read_labels: ``rows -> [G, T]`` float with NaN where missing, or ``[G]`` int64 with -1 where missing.
@@ -46,6 +48,8 @@ class Source:
     splits: Mapping[str, np.ndarray]
     read_labels: Callable[[np.ndarray], Tensor] = field(repr=False)
     make_batches: MakeBatches = field(repr=False)
+    row: np.ndarray | None = field(default=None, repr=False)
+    smiles: Sequence[str] | None = field(default=None, repr=False)
     chirality: str = "written"
     chosen_epoch: int | None = None
 
@@ -63,6 +67,11 @@ class Source:
         """Batches of a split; those of ``train`` are shuffled."""
         self._check(part)
         return self.make_batches(self.splits[part], part == "train")
+
+    def batches_in_order(self, part: str) -> Iterable:
+        """Batches of a split, none of them shuffled."""
+        self._check(part)
+        return self.make_batches(self.splits[part], False)
 
     def release_test(self, best_epoch: int) -> None:
         """Open the test split, now that ``best_epoch`` was chosen by validation alone.

@@ -45,6 +45,7 @@ class TinySource(Source):
     """Source that remembers in ``read`` which rows had their graphs or labels read, in order."""
 
     read: list[int]
+    graphs: list[Data]
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def tiny() -> Callable[..., TinySource]:
             read_labels=labels,
             make_batches=lambda rows, shuffle: Batches(graphs, rows, shuffle, read),
         )
-        source.read = read
+        source.read, source.graphs = read, graphs
         return source
 
     return make

@@ -25,7 +25,15 @@ def test_a_run_learns_and_leaves_everything(kind: str, train_tiny: Train, tmp_pa
     better = {"binary": result.test > 0.9, "regression": result.test < 3.5, "multiclass": result.test > 0.75}
     assert better[kind], result.test
     names = {p.name for p in (tmp_path / "run").iterdir()}
-    wanted = {"config.yaml", "versions.json", "split.json", "metrics.json", "curves.csv", "curves.png"}
+    wanted = {
+        "config.yaml",
+        "versions.json",
+        "split.json",
+        "metrics.json",
+        "curves.csv",
+        "curves.png",
+        "predictions.csv",
+    }
     assert names == wanted | {"best.pt", "last.pt", "log.txt"}
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["test"] == result.test
