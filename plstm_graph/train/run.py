@@ -25,6 +25,7 @@ from plstm_graph.train.resources import count_parameters, peak_memory_mb, reset_
 from plstm_graph.train.result import RunResult
 from plstm_graph.train.run_folder import draw_curves, log_to, open_folder, revision, write_json, write_splits
 from plstm_graph.train.source import Source
+from plstm_graph.train.split_report import add_test_labels, summary_lines, write_split_report
 
 log = logging.getLogger("plstm_graph")
 
@@ -38,6 +39,7 @@ def run_training(
     tensorboard: bool = True,
     keep_last: bool = True,
     predictions: bool = True,
+    describe_split: bool = True,
 ) -> RunResult:
     """Train, choose the best validation epoch, test its model, and leave everything in the run folder.
 
@@ -49,6 +51,7 @@ def run_training(
         tensorboard: write event files.
         keep_last: write ``last.pt``, which ``resume`` needs, after every epoch.
         predictions: write ``predictions.csv``; see :mod:`plstm_graph.train.predictions`.
+        describe_split: for molecules, write and show what the parts of the split hold.
 
     Raises:
         ConfigError: a setting does not fit the data or the model.
@@ -62,6 +65,8 @@ def run_training(
         source = load_source(config)
         write_splits(folder, source.splits)
         log.info("data %s: %s", source.name, {name: len(rows) for name, rows in source.splits.items()})
+        if describe_split and source.smiles is not None:
+            _show(summary_lines(write_split_report(folder, source)), console)
         spec, predictor = make_predictor(config, source)
         log.info("model %s: %s parameters", config.model, f"{count_parameters(predictor):,}")
         history = _fit(config, source, spec, predictor, folder, resume, console, tensorboard, keep_last)
@@ -131,6 +136,13 @@ def _fit(
     )
 
 
+def _show(lines: list[str], console: Any) -> None:
+    for line in lines:
+        log.info("%s", line)
+        if console is not None:
+            console.print(line, markup=False, highlight=False)
+
+
 def _finish(
     config: TrainConfig,
     source: Source,
@@ -147,6 +159,7 @@ def _finish(
     known = [part for part in ("train", "valid") if predictions and _is_quick(source, part)]
     scores = {part: score_batches(best, source.batches_in_order(part), device) for part in known}
     source.release_test(history.best_epoch)
+    add_test_labels(folder, source)
     scores["test"] = score_batches(best, source.batches("test"), device)
     if predictions:
         write_predictions(folder / FILE, source.task, as_predictions(source, scores))
