@@ -65,7 +65,8 @@ def parse_smiles(smiles: object, row: int | None = None) -> Chem.Mol:
     log and goes into the error.
 
     Args:
-        smiles: the string; CXSMILES extensions and a name after a blank are allowed as in RDKit.
+        smiles: the string; CXSMILES extensions and a name after a blank are allowed as in RDKit. In its place may
+            stand the error of whoever failed to make it.
         row: its row in the table or list it came from, for the message.
 
     Raises:
@@ -82,6 +83,8 @@ def parse_smiles(smiles: object, row: int | None = None) -> Chem.Mol:
         if mol is not None and mol.GetNumAtoms() > 0:
             return mol
         reason = "it has no atoms" if mol is not None else _reason(problem, messages)
+    elif isinstance(smiles, SmilesError):
+        smiles, reason = smiles.smiles, smiles.reason
     elif isinstance(smiles, str):
         reason = "the string is empty"
     else:
@@ -105,7 +108,7 @@ def parse_rows(rows: Iterable[tuple[int, object]], failed: list[FailedRow]) -> I
         try:
             yield parse_smiles(smiles, row)
         except SmilesError as error:
-            failed.append(FailedRow(row, smiles, error.reason))
+            failed.append(FailedRow(row, error.smiles, error.reason))
 
 
 def _parse(smiles: str) -> Chem.Mol | None:
@@ -157,4 +160,5 @@ def smiles_error(smiles: object, reason: str, row: int | None) -> SmilesError:
     where = "" if row is None else f"row {row}: "
     shown = repr(smiles)
     shown = shown if len(shown) <= 200 else f"{shown[:150]} ... ({len(shown)} characters)"
-    return SmilesError(f"{where}cannot read SMILES {shown}: {reason}", smiles, reason, row)
+    what = "there is no SMILES" if smiles is None else f"cannot read SMILES {shown}"
+    return SmilesError(f"{where}{what}: {reason}", smiles, reason, row)

@@ -13,7 +13,12 @@ from plstm_graph.train.config import TrainConfig
 
 @takes_config("data", "seed", "fold")
 def evaluate(
-    data: Annotated[str, typer.Argument(help="Name of a data set (ogbg-molhiv, MUTAG, ...) or a CSV file.")],
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="Name of a data set (ogbg-molhiv, MUTAG, ...) or a table of molecules (CSV, Parquet, SDF)."
+        ),
+    ],
     config: TrainConfig,
     seeds: Annotated[str, typer.Option(help="Seeds to train with, such as 0-9.")] = "0",
     folds: Annotated[

@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
+from plstm_graph.cli.options import SMILES_COLUMN
+
 
 def featurize(
-    molecules: Annotated[Path, typer.Argument(help="CSV file (also .csv.gz) with a column of SMILES.")],
+    molecules: Annotated[Path, typer.Argument(help="Table of molecules: CSV or SDF (also .gz), or Parquet.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write, .npz or .pt.", show_default=False)],
     smiles_column: Annotated[
         str | None,
-        typer.Option(help="Column of SMILES. [the only column named smiles, in any case]", show_default=False),
+        typer.Option(help=SMILES_COLUMN, show_default=False),
     ] = None,
     on_error: Annotated[
         str, typer.Option(help="A row that cannot be read: raise an error, skip it, or keep its place (nan).")
@@ -27,15 +29,13 @@ def featurize(
     row, the row of the table that each came from. Rows that cannot be read are listed in a CSV file beside it.
     """
     from plstm_graph.chem.batch import featurize as read_all
-    from plstm_graph.errors import ConfigError
-    from plstm_graph.train.csv_table import find_column, open_table, read_rows
+    from plstm_graph.data.formats import check_ending, open_table
+    from plstm_graph.data.formats.molecules import find_smiles
 
-    if out.suffix not in (".npz", ".pt"):
-        raise ConfigError(f"{out} must end in .npz (NumPy) or .pt (PyTorch)")
+    check_ending(out, (".npz", ".pt"))
     with open_table(molecules) as source:
-        lines = read_rows(source, str(molecules))
-        column = find_column(next(lines), smiles_column, str(molecules))
-        smiles = [row[column] for row in lines]
+        column = find_smiles(source, smiles_column)
+        smiles = [m for chunk in source.chunks(1024) for m in chunk.molecules(column, column == source.made)]
     packed, report = read_all(smiles, on_error=on_error, workers=workers, progress=not quiet)
     assert isinstance(packed, dict)  # what output="packed" promises
     _write(out, {**packed, "row": report.row})

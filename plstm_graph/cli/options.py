@@ -15,6 +15,8 @@ import typer
 from plstm_graph.errors import ConfigError
 from plstm_graph.train.config import TrainConfig, load_config, make_config
 
+SMILES_COLUMN = "Column of SMILES. [the only column named smiles, in any case; of an SDF its molecules]"
+
 _FLAGS = {
     "data": ("--data", "-d"),
     "model": ("--model", "-m"),

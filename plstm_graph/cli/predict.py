@@ -7,14 +7,18 @@ from typing import Annotated
 
 import typer
 
+from plstm_graph.cli.options import SMILES_COLUMN
+
 
 def predict(
     model: Annotated[Path, typer.Argument(help="Run folder of a training, or its best.pt.")],
-    molecules: Annotated[Path, typer.Argument(help="CSV file (also .csv.gz) with a column of SMILES.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="CSV file to write.", show_default=False)],
+    molecules: Annotated[Path, typer.Argument(help="Table of molecules: CSV or SDF (also .gz), or Parquet.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="CSV (also .csv.gz) or Parquet file to write.", show_default=False)
+    ],
     smiles_column: Annotated[
         str | None,
-        typer.Option(help="Column of SMILES. [the only column named smiles, in any case]", show_default=False),
+        typer.Option(help=SMILES_COLUMN, show_default=False),
     ] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", "-b", min=1, help="Molecules per step.")] = 256,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:0.")] = "cpu",

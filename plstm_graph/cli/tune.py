@@ -13,7 +13,12 @@ from plstm_graph.train.config import TrainConfig, load_config
 
 @takes_config("data")
 def tune(
-    data: Annotated[str, typer.Argument(help="Name of a data set (ogbg-molhiv, MUTAG, ...) or a CSV file.")],
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="Name of a data set (ogbg-molhiv, MUTAG, ...) or a table of molecules (CSV, Parquet, SDF)."
+        ),
+    ],
     config: TrainConfig,
     trials: Annotated[int, typer.Option("--trials", "-n", min=1, help="Trials in all; those already done count.")] = 50,
     study: Annotated[Path, typer.Option("--study", help="SQLite file of the study.")] = Path("study.db"),

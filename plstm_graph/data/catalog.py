@@ -9,12 +9,12 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
+from plstm_graph.data.formats import READABLE, ending
 from plstm_graph.data.packed import PackedDataset
 from plstm_graph.data.places import cache_folder, data_root
 from plstm_graph.data.splits import FRACTIONS, split_dataset
 from plstm_graph.errors import ConfigError
 
-TABLES = (".csv", ".csv.gz")
 DEMO_FORM = 1
 
 log = logging.getLogger("plstm_graph")
@@ -39,7 +39,7 @@ def load(
 
     Args:
         name: ``"demo"``, ``"ogbg-..."``, ``"peptides-func"``, ``"peptides-struct"``, ``"neural-architectures"``,
-            a TUDataset such as ``"MUTAG"``, or the path of a CSV file.
+            a TUDataset such as ``"MUTAG"``, or the path of a table (CSV, Parquet or SDF).
         root: data root, see :func:`plstm_graph.data.places.data_root`.
         split: ``"auto"``: the set's own split, for TUDatasets the paper's ten folds, for tables a random one; or
             ``"random"``, ``"scaffold"``, or ``"column"`` (tables only).
@@ -55,7 +55,7 @@ def load(
         DatasetNotFoundError: files are missing and cannot be downloaded; the message says what to put where.
         TableError, GraphError, SmilesError: what is in the files is wrong.
     """
-    if name == "demo" or name.lower().endswith(TABLES):
+    if name == "demo" or ending(name):
         if fold:
             raise ConfigError(f"{name} is not split in folds: fold={fold} has no meaning for it")
         return _load_table(
@@ -89,7 +89,7 @@ def load(
 
 
 def names() -> list[str]:
-    """Names of all sets that :func:`load` knows; besides these it takes CSV files."""
+    """Names of all sets that :func:`load` knows; besides these it takes tables."""
     from plstm_graph.data.lrgb import SETS
     from plstm_graph.data.ogb import names as ogb_names
     from plstm_graph.data.tu import NAMES
@@ -153,6 +153,6 @@ def _unknown(name: str, root: str | Path | None) -> str:
     if near:
         return f"there is no data set {name!r}; did you mean {near[0]!r}?"
     return (
-        f"there is no data set {name!r}; known are {', '.join(names())}, CSV files ({' or '.join(TABLES)}), and any "
+        f"there is no data set {name!r}; known are {', '.join(names())}, tables ({', '.join(READABLE)}), and any "
         f"other TUDataset whose files are in {data_root(root) / 'tu' / 'NAME' / 'raw'}"
     )

@@ -3,39 +3,65 @@
 from __future__ import annotations
 
 import difflib
-import zlib
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from plstm_graph.errors import TableError
+from plstm_graph.data.formats import open_table
+from plstm_graph.data.formats.molecules import find_smiles
+from plstm_graph.data.formats.text import as_text
+from plstm_graph.errors import SmilesError, TableError
+
+_ROWS = 4096
 
 MISSING = ("", "na", "n/a", "nan", "none", "null")
 """Cells that count as missing, in any case."""
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a CSV file (also compressed), all cells as text, missing ones as NaN.
+class MoleculeTable(NamedTuple):
+    """A table in memory.
 
-    Names of columns may stand several times. Blank lines count as rows of missing cells, except at the end.
+    Attributes:
+        cells: all cells as text, missing ones as NaN; names of columns may stand several times.
+        smiles_column: name of the column of SMILES.
+        molecules: its cells, or errors where the molecule in the file cannot become SMILES.
+    """
+
+    cells: pd.DataFrame
+    smiles_column: str
+    molecules: list[object]
+
+
+def read_molecules(path: str | Path, smiles_column: str | None = None) -> MoleculeTable:
+    """Read a table of any format, see :mod:`plstm_graph.data.formats`. Empty rows at its end are left out.
 
     Raises:
-        TableError: the file is missing, empty or damaged, or a row is longer than the header.
+        TableError: the file is missing, empty or damaged, or the column of SMILES is missing or ambiguous.
     """
-    options = {"header": None, "dtype": str, "keep_default_na": False, "na_values": [""], "skip_blank_lines": False}
-    try:
-        rows = pd.read_csv(path, encoding="utf-8-sig", **options)
-    except FileNotFoundError as error:
-        raise TableError(f"there is no file {path}") from error
-    except (ValueError, OSError, EOFError, zlib.error) as error:
-        raise TableError(f"{path} cannot be read as CSV: {error}") from error
-    filled = np.flatnonzero(rows.notna().any(axis=1))
-    table = rows.iloc[1 : filled[-1] + 1 if filled.size else 1].reset_index(drop=True)
-    if not len(table):
+    with open_table(path) as table:
+        column = find_smiles(table, smiles_column)
+        names = [name.strip() for name in table.schema.names]
+        cells: list[list[str | None]] = [[] for _ in names]
+        molecules: list[object] = []
+        for chunk in table.chunks(_ROWS):
+            for collected, values in zip(cells, chunk.cells.columns, strict=True):
+                collected += [text or None for text in as_text(_as_number(values))]
+            molecules += chunk.molecules(column, column == table.made)
+    frame = pd.DataFrame({i: pd.Series(values, dtype=object) for i, values in enumerate(cells)}).fillna(np.nan)
+    unreadable = np.array([isinstance(molecule, SmilesError) for molecule in molecules], bool)
+    filled = np.flatnonzero(frame.notna().any(axis=1).to_numpy(bool) | unreadable)
+    if not filled.size:
         raise TableError(f"{path} has no rows below the header")
-    table.columns = ["" if pd.isna(name) else str(name).strip() for name in rows.iloc[0]]
-    return table
+    rows = filled[-1] + 1
+    frame.columns = names
+    return MoleculeTable(frame.iloc[:rows], names[column], molecules[:rows])
+
+
+def _as_number(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(pa.int8()) if pa.types.is_boolean(column.type) else column
 
 
 def pick_column(table: pd.DataFrame, column: str) -> pd.Series:
@@ -52,22 +78,6 @@ def pick_column(table: pd.DataFrame, column: str) -> pd.Series:
     if found > 1:
         raise TableError(f"{found} columns have the name {column!r}: rename all but one")
     return table[column]
-
-
-def find_smiles(table: pd.DataFrame, column: str | None) -> str:
-    """Name of the column of SMILES: ``column``, or the only one called smiles in any case.
-
-    Raises:
-        TableError: there is none, or several.
-    """
-    if column is None:
-        found = [name for name in table.columns if name.lower() == "smiles"]
-        if len(found) != 1:
-            what = "no column is" if not found else f"{len(found)} columns are"
-            raise TableError(f"{what} called smiles: name the column of SMILES; the columns are {_list(table.columns)}")
-        column = found[0]
-    pick_column(table, column)
-    return column
 
 
 def find_targets(table: pd.DataFrame, others: list[str]) -> list[str]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from plstm_graph.chem.batch import FeaturizeReport, featurize
 from plstm_graph.data.packed import PackedDataset
-from plstm_graph.data.read_table import find_smiles, find_targets, is_missing, numbers, pick_column, read_table
+from plstm_graph.data.read_table import find_targets, is_missing, numbers, pick_column, read_molecules
 from plstm_graph.data.splits import FRACTIONS, column_split, split_dataset
 from plstm_graph.errors import ConfigError, TableError
 
@@ -33,11 +33,12 @@ def load_table(
     workers: int = 0,
     name: str | None = None,
 ) -> tuple[PackedDataset, FeaturizeReport]:
-    """A CSV table as a data set; rows count from 0, without the header.
+    """A table as a data set; rows count from 0, without the header.
 
     Args:
-        path: the file, may be compressed.
-        smiles_column: name of the column of SMILES; by default the only one called smiles, in any case.
+        path: the file: CSV, Parquet or SDF, see :mod:`plstm_graph.data.formats`.
+        smiles_column: name of the column of SMILES; by default the only one called smiles, in any case, or for SDF the
+            molecules of the file.
         targets: names of the target columns; by default the only other column that holds numbers.
         task: ``"regression"``, ``"binary"`` (targets 0 and 1), ``"multiclass"`` (one target, numbers or text), or
             ``"auto"``: binary if all values are 0 or 1, else regression.
@@ -61,15 +62,12 @@ def load_table(
     """
     if (split == "column") != (split_column is not None):
         raise ConfigError("split='column' and split_column go together: give both or neither")
-    table = read_table(path)
-    smiles_column = find_smiles(table, smiles_column)
+    table, smiles_column, molecules = read_molecules(path, smiles_column)
     used = [smiles_column] + ([split_column] if split_column else [])
     columns = list(targets) or find_targets(table, used)
     y, task, class_names = read_targets(table, columns, task)
     smiles = pick_column(table, smiles_column)
-    packed, report = featurize(
-        smiles.tolist(), on_error=on_error, chirality="canonical", workers=workers, progress=True
-    )
+    packed, report = featurize(molecules, on_error=on_error, chirality="canonical", workers=workers, progress=True)
     arrays = {key: torch.from_numpy(array) for key, array in packed.items()}
     row = torch.from_numpy(report.row)
     y = y[row]

@@ -31,19 +31,21 @@ class TrainConfig:
         ConfigError: a value is out of range or not among the choices.
     """
 
-    data: str = _option("demo", "Data", "Name of a data set (demo, ogbg-molhiv, MUTAG, ...) or a CSV file of molecules")
-    smiles_column: str | None = _option(None, "Data", "Column of the CSV file that holds the SMILES")
+    data: str = _option(
+        "demo", "Data", "Name of a data set (demo, ogbg-molhiv, MUTAG, ...) or a table of molecules (CSV, Parquet, SDF)"
+    )
+    smiles_column: str | None = _option(None, "Data", "Column of the table that holds the SMILES")
     target: tuple[str, ...] = _option((), "Data", "Column to predict; give the option again for more columns")
     task: str = _option(
         "auto",
         "Data",
-        "What the targets of a CSV file are; auto looks at the values",
+        "What the targets of a table are; auto looks at the values",
         ("auto", "regression", "binary", "multiclass"),
     )
     split: str = _option(
         "auto",
         "Data",
-        "How to split: the data set's own split (auto), random, scaffold, or by a column of the CSV file",
+        "How to split: the data set's own split (auto), random, scaffold, or by a column of the table",
         ("auto", "random", "scaffold", "column"),
     )
     split_column: str | None = _option(None, "Data", "Column that says train, valid or test for every row")

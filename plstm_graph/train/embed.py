@@ -81,10 +81,12 @@ def iter_embed(
     device: str = "cpu",
     workers: int = 0,
     progress: bool = False,
+    total: int | None = None,
 ) -> Iterator[Embeddings]:
     """Embeddings in chunks of ``batch_size`` rows; rows of ``reasons`` count within their chunk.
 
-    Arguments are those of :func:`embed`, but for a model that is loaded and on its device.
+    Arguments are those of :func:`embed`, but for a model that is loaded and on its device; ``total`` is the number of
+    rows, for the bar, where ``smiles`` has no length.
     """
     width = embedding_width(spec, predictor, device)
     chunks = iter_featurize(
@@ -94,6 +96,7 @@ def iter_embed(
         workers=workers,
         progress=progress,
         chunk_size=batch_size,
+        total=total,
     )
     for chunk in chunks:
         values = np.full((chunk.size, width), np.nan, np.float32)

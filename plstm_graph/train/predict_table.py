@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from plstm_graph.chem import FeaturizedChunk, iter_featurize
-from plstm_graph.errors import ConfigError
-from plstm_graph.train.csv_table import find_column, open_table, read_rows
+from plstm_graph.data.formats import WRITABLE, check_ending, check_not_input, create_table, open_table
+from plstm_graph.data.formats.molecules import find_smiles, stream_molecules
 from plstm_graph.train.model_file import ModelSpec, load_molecule_model
 from plstm_graph.train.outputs import predict_batch
 from plstm_graph.train.predictor import GraphPredictor
@@ -60,78 +60,91 @@ def predict_table(
 ) -> PredictReport:
     """Write ``table`` with predictions behind its columns.
 
-    All rows and columns of the input come out as they went in, also columns that share a name; only the SMILES column
-    must be unique. New columns: ``predicted_<target>`` (value, or probability of a yes/no target, or most likely
-    class), ``probability_<class>`` for every class of a multi-class target, and ``prediction_error``.
+    All rows and columns of the input come out as they went in, in the same order; from Parquet to Parquet with their
+    types. New columns: ``predicted_<target>`` (value, or probability of a yes/no target, or most likely class),
+    ``probability_<class>`` for every class of a multi-class target, and ``prediction_error``. In a CSV file columns may
+    share a name, so long as that of the SMILES column is unique.
 
     Args:
         model: run folder or model file.
-        table: CSV file, may be gzipped.
-        out: CSV file to write, gzipped if it ends in .gz; rows are written as they are predicted.
-        smiles_column: name of the SMILES column; by default the only one named smiles, in any case.
+        table: CSV, Parquet or SDF, see :mod:`plstm_graph.data.formats`.
+        out: CSV or Parquet file to write; rows are written as they are predicted. A Parquet file appears once it is
+            complete.
+        smiles_column: name of the SMILES column; by default the only one named smiles, in any case, or for SDF the
+            molecules of the file.
         batch_size: molecules per step.
         device: where to run.
         workers: processes that read SMILES.
         progress: show a bar with molecules per second, if stderr is a terminal.
 
     Raises:
-        TableError: the table cannot be read, or its SMILES column is missing or ambiguous.
-        ConfigError: the model does not take molecules, or ``out`` is ``table``.
+        TableError: the table cannot be read, its SMILES column is missing or ambiguous, or (Parquet) two columns
+            would have one name.
+        ConfigError: the model does not take molecules, a file has an unknown ending, or ``out`` is ``table``.
         RunError: there is no model.
     """
     start = time.perf_counter()
+    check_ending(out, WRITABLE)
+    check_not_input(out, table)
     spec, predictor = load_molecule_model(model)
-    if out.resolve() == table.resolve():
-        raise ConfigError(f"{out} is the input itself: write to another file")
     predictor.to(device)
     rows = failed = 0
+    waiting: deque[pa.Table] = deque()
     with open_table(table) as source:
-        lines = read_rows(source, str(table))
-        header = next(lines)
-        column = find_column(header, smiles_column, str(table))
-        waiting: deque[list[str]] = deque()
+        column = find_smiles(source, smiles_column)
         chunks = iter_featurize(
-            _remember(lines, column, waiting),
+            stream_molecules(source, column, batch_size, waiting),
             on_error="skip",
             chirality=spec.chirality,
             workers=workers,
             progress=progress,
             chunk_size=batch_size,
+            total=source.total,
         )
-        with open_table(out, "w") as target:
-            writer = csv.writer(target, lineterminator="\n")
-            writer.writerow([*header, *prediction_columns(predictor.task), REASON])
+        added = prediction_schema(predictor.task)
+        with create_table(out, source.schema, added) as target:
             for chunk in chunks:
-                for cells in _predict_chunk(spec, predictor, chunk, device):
-                    writer.writerow(waiting.popleft() + cells)
-                target.flush()
+                columns = _predict_chunk(spec, predictor, chunk, device)
+                target.append(waiting.popleft(), pa.Table.from_pydict(columns, added))
                 rows, failed = rows + chunk.size, failed + len(chunk.failed)
     return PredictReport(rows, failed, time.perf_counter() - start, out)
 
 
-def _predict_chunk(spec: ModelSpec, predictor: GraphPredictor, chunk: FeaturizedChunk, device: str) -> list[list[str]]:
-    """The new cells of every row of a chunk."""
-    empty = [""] * len(prediction_columns(predictor.task))
-    cells = [[*empty, ""] for _ in range(chunk.size)]
-    for row, _, reason in chunk.failed:
-        cells[row - chunk.start][-1] = reason
+def _predict_chunk(spec: ModelSpec, predictor: GraphPredictor, chunk: FeaturizedChunk, device: str) -> dict[str, Any]:
+    """The new cells of every row of a chunk, by column."""
+    columns: dict[str, Any] = {}
     if len(chunk.row):
+        places = chunk.row - chunk.start
         values = predict_batch(predictor, spec.batch(chunk.packed), device)
-        for row, texts in zip(chunk.row - chunk.start, format_predictions(predictor.task, values), strict=True):
-            cells[row] = [*texts, ""]
-    return cells
+        for name, predicted in prediction_columns(predictor.task, values).items():
+            columns[name] = spread(predicted, places, chunk.size)
+    else:
+        columns = {name: [None] * chunk.size for name in prediction_schema(predictor.task).names[:-1]}
+    reasons = {row - chunk.start: reason for row, _, reason in chunk.failed}
+    return columns | {REASON: [reasons.get(row) for row in range(chunk.size)]}
 
 
-def _remember(lines: Iterator[list[str]], column: int, waiting: deque[list[str]]) -> Iterator[str]:
-    for row in lines:
-        waiting.append(row)
-        yield row[column]
+def spread(values: np.ndarray, places: np.ndarray, rows: int) -> pa.Array:
+    """``values[i]`` in row ``places[i]`` of ``rows`` rows, the others missing."""
+    index = np.full(rows, -1)
+    index[places] = np.arange(len(values))
+    return pa.array(values).take(pa.array(index, mask=index < 0))
 
 
-def prediction_columns(task: Task) -> list[str]:
-    """Names of the columns that predictions fill."""
-    names = [f"predicted_{target}" for target in task.targets]
-    return names + [f"probability_{c}" for c in class_names(task)]
+def prediction_schema(task: Task) -> pa.Schema:
+    """Names and types of the columns that :func:`predict_table` adds."""
+    value = pa.string() if task.kind == "multiclass" else pa.float32()
+    fields = [pa.field(f"predicted_{target}", value) for target in task.targets]
+    fields += [pa.field(f"probability_{name}", pa.float32()) for name in class_names(task)]
+    return pa.schema([*fields, pa.field(REASON, pa.string())])
+
+
+def prediction_columns(task: Task, values: np.ndarray) -> dict[str, np.ndarray]:
+    """``[G, T]`` predictions of G graphs, by column; see :func:`prediction_schema`."""
+    columns = [column.astype(np.float32) for column in values.T]
+    if task.kind == "multiclass":
+        columns.insert(0, np.array(class_names(task), object)[values.argmax(axis=1)])
+    return dict(zip(prediction_schema(task).names, columns, strict=False))  # the last name is that of the reasons
 
 
 def class_names(task: Task) -> tuple[str, ...]:
@@ -139,12 +152,3 @@ def class_names(task: Task) -> tuple[str, ...]:
     if task.kind != "multiclass":
         return ()
     return task.class_names or tuple(str(i) for i in range(task.num_classes))
-
-
-def format_predictions(task: Task, values: np.ndarray) -> list[list[str]]:
-    """``[G, T]`` → one list of cells per graph, six significant digits."""
-    cells = [[f"{v:.6g}" for v in row] for row in values.tolist()]
-    if task.kind == "multiclass":
-        names = class_names(task)
-        cells = [[names[best], *row] for best, row in zip(values.argmax(axis=1), cells, strict=True)]
-    return cells

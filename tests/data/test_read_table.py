@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rdkit import Chem
 
-from plstm_graph.data.read_table import find_smiles, find_targets, numbers, pick_column, read_table
+from plstm_graph.data.read_table import find_targets, numbers, pick_column, read_molecules
 from plstm_graph.errors import TableError
 
 
@@ -18,7 +19,8 @@ def table(tmp_path: Path) -> Callable[[str], pd.DataFrame]:
 
     def make(text: str) -> pd.DataFrame:
         (tmp_path / "table.csv").write_text(text, encoding="utf-8")
-        return read_table(tmp_path / "table.csv")
+        first = text.partition("\n")[0].split(",")[0].strip("\ufeff ")
+        return read_molecules(tmp_path / "table.csv", first).cells
 
     return make
 
@@ -52,31 +54,31 @@ def test_short_rows_windows_and_spreadsheets(table: Callable[[str], pd.DataFrame
 def test_compressed(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "t.csv.gz", "wt") as file:
         file.write("smiles,y\nC,1\n")
-    assert read_table(tmp_path / "t.csv.gz").shape == (1, 2)
+    assert read_molecules(tmp_path / "t.csv.gz").cells.shape == (1, 2)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "cannot be read as CSV"),
+        (b"", "is empty"),
         (b"smiles,y\n", "has no rows below the header"),
         (b"smiles,y\n\n,\n", "has no rows below the header"),
-        (b"smiles,y\nC,1\nC,1,2\n", "Expected 2 fields in line 3, saw 3"),
-        (b"smiles,y\nC,\xff\xfe\n", "cannot be read as CSV.*utf-8"),
+        (b"smiles,y\nC,1\nC,1,2\n", "line 3: 3 cells, but the header has 2"),
+        (b"smiles,y\nC,\xff\xfe\n", "cannot be read as a UTF-8 table"),
     ],
 )
 def test_bad_files(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(TableError, match=message):
-        read_table(tmp_path / "t.csv")
+        read_molecules(tmp_path / "t.csv")
 
 
 def test_missing_and_damaged_files(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"there is no file .*t\.csv"):
-        read_table(tmp_path / "t.csv")
+        read_molecules(tmp_path / "t.csv")
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"smiles,y\nC,1\n" * 500)[:-20])
-    with pytest.raises(TableError, match=r"t\.csv\.gz cannot be read as CSV"):
-        read_table(tmp_path / "t.csv.gz")
+    with pytest.raises(TableError, match=r"t\.csv\.gz is damaged"):
+        read_molecules(tmp_path / "t.csv.gz")
 
 
 def test_pick_column(table: Callable[[str], pd.DataFrame]) -> None:
@@ -88,15 +90,28 @@ def test_pick_column(table: Callable[[str], pd.DataFrame]) -> None:
         pick_column(found, "y")
 
 
-def test_find_smiles(table: Callable[[str], pd.DataFrame]) -> None:
-    assert find_smiles(table("id,SMILES\n1,C\n"), None) == "SMILES"
-    assert find_smiles(table("structure,smiles\nC,x\n"), "structure") == "structure"
-    with pytest.raises(TableError, match=r"no column is called smiles.*the columns are 'structure', 'y'"):
-        find_smiles(table("structure,y\nC,1\n"), None)
-    with pytest.raises(TableError, match="2 columns are called smiles"):
-        find_smiles(table("Smiles,smiles\nC,C\n"), None)
-    with pytest.raises(TableError, match="2 columns have the name 'smiles'"):
-        find_smiles(table("smiles,smiles\nC,C\n"), "smiles")
+def test_parquet(tmp_path: Path) -> None:
+    columns = {"smiles": ["C", "", None, "CC", None], "y": np.array([0.1, 1, np.nan, 1e-9, np.nan], np.float32)}
+    pd.DataFrame(columns | {"active": [True, None, False, True, None]}).to_parquet(tmp_path / "t.parquet")
+    table = read_molecules(tmp_path / "t.parquet")
+    assert table.molecules == ["C", "", None, "CC"]  # the last row is empty
+    np.testing.assert_array_equal(numbers(table.cells, "y").astype(np.float32), columns["y"][:4])
+    np.testing.assert_array_equal(numbers(table.cells, "active"), [1, np.nan, 0, 1])
+
+
+def test_sdf(tmp_path: Path) -> None:
+    block = Chem.MolToMolBlock(Chem.MolFromSmiles("CCO"))
+    records = (block + "> <y>\n1.5\n", "no molecule\n\n\n> <y>\n2\n", block)
+    (tmp_path / "t.sdf").write_text("\n$$$$\n".join(records))
+    table = read_molecules(tmp_path / "t.sdf")
+    assert table.smiles_column == "smiles"
+    assert table.cells["smiles"].isna().tolist() == [False, True, False]
+    assert [str(m) for m in table.molecules] == [
+        "CCO",
+        "the mol block cannot be read: it is cut short",
+        "CCO",
+    ]
+    np.testing.assert_array_equal(numbers(table.cells, "y"), [1.5, 2, np.nan])
 
 
 def test_find_targets(table: Callable[[str], pd.DataFrame]) -> None:
