@@ -116,10 +116,10 @@ def _predict_chunk(spec: ModelSpec, predictor: GraphPredictor, chunk: Featurized
     if len(chunk.row):
         places = chunk.row - chunk.start
         values = predict_batch(predictor, spec.batch(chunk.packed), device)
-        for name, predicted in prediction_columns(predictor.task, values).items():
+        for name, predicted in predicted_cells(predictor.task, values).items():
             columns[name] = spread(predicted, places, chunk.size)
     else:
-        columns = {name: [None] * chunk.size for name in prediction_schema(predictor.task).names[:-1]}
+        columns = {name: [None] * chunk.size for name in prediction_columns(predictor.task)}
     reasons = {row - chunk.start: reason for row, _, reason in chunk.failed}
     return columns | {REASON: [reasons.get(row) for row in range(chunk.size)]}
 
@@ -131,20 +131,26 @@ def spread(values: np.ndarray, places: np.ndarray, rows: int) -> pa.Array:
     return pa.array(values).take(pa.array(index, mask=index < 0))
 
 
+def prediction_columns(task: Task) -> list[str]:
+    """Names of the columns that predictions fill."""
+    names = [f"predicted_{target}" for target in task.targets]
+    return names + [f"probability_{c}" for c in class_names(task)]
+
+
 def prediction_schema(task: Task) -> pa.Schema:
     """Names and types of the columns that :func:`predict_table` adds."""
-    value = pa.string() if task.kind == "multiclass" else pa.float32()
-    fields = [pa.field(f"predicted_{target}", value) for target in task.targets]
-    fields += [pa.field(f"probability_{name}", pa.float32()) for name in class_names(task)]
+    fields = [pa.field(name, pa.float32()) for name in prediction_columns(task)]
+    if task.kind == "multiclass":
+        fields[0] = fields[0].with_type(pa.string())
     return pa.schema([*fields, pa.field(REASON, pa.string())])
 
 
-def prediction_columns(task: Task, values: np.ndarray) -> dict[str, np.ndarray]:
-    """``[G, T]`` predictions of G graphs, by column; see :func:`prediction_schema`."""
+def predicted_cells(task: Task, values: np.ndarray) -> dict[str, np.ndarray]:
+    """``[G, T]`` predictions of G graphs, by column; see :func:`prediction_columns`."""
     columns = [column.astype(np.float32) for column in values.T]
     if task.kind == "multiclass":
         columns.insert(0, np.array(class_names(task), object)[values.argmax(axis=1)])
-    return dict(zip(prediction_schema(task).names, columns, strict=False))  # the last name is that of the reasons
+    return dict(zip(prediction_columns(task), columns, strict=True))
 
 
 def class_names(task: Task) -> tuple[str, ...]:
