@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from typer.testing import CliRunner
 
-from benchmarks.chemprop import accuracy, report, speed
+from benchmarks.chemprop import accuracy, programs, report, speed
 from benchmarks.chemprop.__main__ import main
 from benchmarks.chemprop.molecules import MoleculeSet, read_predictions, write_for_prediction, write_set
 from benchmarks.chemprop.programs import Chemprop, Library, best_validation
 from benchmarks.errors import BenchmarkError
+from plstm_graph.cli.app import app
 
 SMILES = ["C" * (n + 1) + end for n in range(10) for end in ("", "O", "N")]
 PARTS = {"train": range(0, 30, 2), "valid": range(1, 30, 4), "test": range(3, 30, 4)}
@@ -106,6 +108,8 @@ def test_predictions_must_be_those_of_the_molecules(tmp_path):
     for smiles in (["CO", "CC"], ["CC"], ["CC", "CO", "CN"]):
         with pytest.raises(BenchmarkError, match=f"{len(smiles)} molecules"):
             read_predictions(file, "y", smiles)
+    file.write_text("row,part,smiles,y\n0,test,CC,1\n1,train,CN,2\n2,test,CO,3\n")
+    assert read_predictions(file, "y", ["CC", "CO"], "test").tolist() == [1, 3]
     for cell, message in (("", "no prediction in column 'y'"), ("nan", "1 predictions are not finite")):
         file.write_text(f"smiles,y\nCC,-1.5\nCO,{cell}\n")
         with pytest.raises(BenchmarkError, match=message):
@@ -120,15 +124,32 @@ def test_validation_value_is_that_of_the_epoch_chemprop_keeps(data, tmp_path):
     assert best_validation(epochs, MoleculeSet("molbace", tmp_path)) == 0.7
 
 
+@pytest.fixture
+def in_process(monkeypatch):
+    """plstm-graph runs in this process, which has loaded everything; other commands in their own."""
+
+    def launch(command, threads, log, extra=None):
+        if "plstm_graph.cli" not in command:
+            return real(command, threads, log, extra)
+        found = CliRunner().invoke(app, command[command.index("plstm_graph.cli") + 1 :], catch_exceptions=False)
+        assert found.exit_code == 0, found.output
+        return 1.5
+
+    real = programs.launch
+    monkeypatch.setattr(programs, "launch", launch)
+
+
+@pytest.mark.usefixtures("in_process")
 def test_command_trains_both_programs_once_and_goes_on_where_it_stopped(data, tmp_path, capsys):
+    (tmp_path / "tiny.yaml").write_text("model_options: {hidden_channels: 8, num_layers: 1, heads: 2}\n")
     calls, out = tmp_path / "calls.jsonl", tmp_path / "out"
     environment = fake_environment(tmp_path / "env", calls)
     places = ["--env", str(environment), "--work", str(tmp_path / "work"), "--out", str(out)]
-    command = ["accuracy", "--quick", *places]
+    command = ["accuracy", "--quick", "--config", str(tmp_path / "tiny.yaml"), *places]
     assert main(command) == 0
     first = (out / "accuracy.jsonl").read_text()
     theirs, ours = (json.loads(line) for line in first.splitlines())
-    assert (theirs["program"], ours["program"]) == ("chemprop", "plstm_graph")
+    assert (theirs["program"], ours["program"]) == ("chemprop", "plstm_graph, tiny")
     assert theirs["test"] == pytest.approx(0.5)
     assert theirs["valid"] == pytest.approx(
         math.sqrt(4 / 3) * np.std([SMILES[i].count("C") for i in PARTS["train"]]), abs=1e-5
@@ -142,7 +163,7 @@ def test_command_trains_both_programs_once_and_goes_on_where_it_stopped(data, tm
     assert not list((tmp_path / "work/runs").iterdir())
     table = (out / "chemprop.md").read_text()
     assert table in capsys.readouterr().out
-    assert f"| molfreesolv | rmse | plstm_graph | {ours['parameters']:,} | {ours['test']:.3f} |" in table
+    assert f"| molfreesolv | rmse | plstm_graph, tiny | {ours['parameters']:,} | {ours['test']:.3f} |" in table
     assert (out / "chemprop.png").read_bytes()[:4] == b"\x89PNG"
 
     assert main(command) == 0
@@ -229,11 +250,11 @@ def test_speed_takes_only_the_samples_that_are_missing_and_takes_turns(data, tmp
 
     monkeypatch.setattr(speed, "_train", lambda *a: sample("train", *a))
     monkeypatch.setattr(speed, "_predict", lambda *a: sample("predict", *a))
-    programs = [Chemprop(tmp_path, "2.3.1", 3), Library(None, 3)]
+    both = [Chemprop(tmp_path, "2.3.1", 3), Library(None, 3)]
     file = tmp_path / "out" / speed.FILE
     for rounds, added in ((1, 7), (2, 7), (2, 0)):
         turns.clear()
-        speed.run_speed(programs, sets, table, rounds, [1], file, tmp_path / "work", lambda text: None)
+        speed.run_speed(both, sets, table, rounds, [1], file, tmp_path / "work", lambda text: None)
         assert len(turns) == added
     names = [json.loads(line)["program"] for line in file.read_text().splitlines()]
     assert names[:4] == ["chemprop", "plstm_graph"] * 2

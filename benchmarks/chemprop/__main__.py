@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("what", choices=("accuracy", "speed", "table"), help="what to run; table only reads the lines")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS), help="data sets (all four)")
     parser.add_argument("--programs", nargs="+", choices=PROGRAMS, default=list(PROGRAMS), help="programs (both)")
-    parser.add_argument("--config", help="configuration of plstm_graph that comes with it (none: its defaults)")
+    parser.add_argument("--config", help="configuration of plstm_graph, by name or YAML file (its defaults)")
     parser.add_argument("--seeds", type=int, default=5, help="accuracy: number of training seeds (5)")
     parser.add_argument("--epochs", type=int, help="accuracy: epochs (chemprop 50, plstm_graph its configuration's)")
     parser.add_argument("--jobs", type=int, default=1, help="accuracy: processes of one thread side by side (1)")

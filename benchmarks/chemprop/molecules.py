@@ -98,14 +98,14 @@ def score(kind: str, labels: np.ndarray, predictions: np.ndarray) -> float:
     return float(metric(labels, predictions))
 
 
-def read_predictions(path: Path, column: str, smiles: list[str]) -> np.ndarray:
-    """Predictions of a table, in the order of ``smiles``.
+def read_predictions(path: Path, column: str, smiles: list[str], part: str | None = None) -> np.ndarray:
+    """Predictions of a table, or of the rows whose column ``part`` says so, in the order of ``smiles``.
 
     Raises:
         BenchmarkError: the rows are not those of ``smiles``, or one has no prediction.
     """
     with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+        rows = [row for row in csv.DictReader(file) if part is None or row.get("part") == part]
     if [row.get("smiles") for row in rows] != smiles:
         raise BenchmarkError(f"{path}: the rows are not the {len(smiles)} molecules that were to be predicted")
     try:

@@ -116,10 +116,10 @@ def best_validation(epochs: list[dict[str, float]], data: MoleculeSet) -> float:
 
 @dataclass
 class Library:
-    """plstm_graph, with the library's defaults or a configuration that comes with it.
+    """plstm_graph, with the library's defaults or other settings.
 
     Args:
-        config: name of a configuration, or ``None``.
+        config: name of a configuration that comes with the library, or a YAML file; ``None`` for the defaults.
         epochs: number of epochs, or ``None`` for the configuration's own.
     """
 
@@ -128,7 +128,7 @@ class Library:
 
     @property
     def name(self) -> str:
-        return f"plstm_graph, {self.config}" if self.config else "plstm_graph"
+        return f"plstm_graph, {Path(self.config).stem}" if self.config else "plstm_graph"
 
     def key(self, data: str) -> str:
         from plstm_graph.train.config import load_config, make_config
@@ -153,8 +153,8 @@ class Library:
             epochs = [float(row["seconds"]) for row in csv.DictReader(file)]
         predictions = None
         if test:
-            seconds += self.predict(folder, data.part("test"), folder / "test.csv", threads)
-            predictions = read_predictions(folder / "test.csv", f"predicted_{TARGET}", data.read("test")[0])
+            smiles = data.read("test")[0]
+            predictions = read_predictions(run / "predictions.csv", f"predicted_{TARGET}", smiles, "test")
         return Outcome(epochs, metrics["valid"], metrics["parameters"], predictions, seconds, self.versions)
 
     def predict(self, folder: Path, table: Path, out: Path, threads: int) -> float:
