@@ -60,6 +60,7 @@ def part_of(record: Record) -> tuple[Any, ...]:
 def run_part(program: Program, data: MoleculeSet, seed: int, jobs: int, work: Path) -> Record:
     """Train and test one part; its folder stays only if it fails."""
     folder = new_folder(work / "runs" / f"{program.name.replace(', ', '-')}-{data.name}-{seed}")
+    started_at = revision.current()
     outcome = program.train(data, folder, seed, threads=1)
     labels = data.read("test")[1]
     size = len(data.read("train")[0])
@@ -83,7 +84,7 @@ def run_part(program: Program, data: MoleculeSet, seed: int, jobs: int, work: Pa
         "jobs": jobs,
         "load": round(os.getloadavg()[0], 2),
         "versions": outcome.versions,
-        "revision": revision.current(),
+        "revision": started_at,
     }
     shutil.rmtree(folder)
     return record
