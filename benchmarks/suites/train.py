@@ -16,8 +16,8 @@ from benchmarks.inputs import BATCH
 
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "gin": ("gin", {}),
-    "plstm": ("plstm", {}),
     "plstm, alternating directions": ("plstm", {"direction": "alternate"}),
+    "plstm": ("plstm", {}),
     "plstm, alternating, no edge features": ("plstm", {"direction": "alternate", "edge_encoder": None}),
     "gine": ("gine", {}),
 }
