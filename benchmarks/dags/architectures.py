@@ -9,14 +9,15 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 import numpy as np
 import torch
 
+from benchmarks.dags.parts import Part, run_parts, spread
 from plstm_graph.train.config import TrainConfig, make_config
-from plstm_graph.train.records import Record, append_record, config_key, read_records
+from plstm_graph.train.records import Record, config_key
 
 NAME = "neural-architectures"
 SHARED: dict[str, Any] = {"hidden_channels": 64, "num_layers": 3, "pooling": "sum", "readout": "layers"}
@@ -36,28 +37,13 @@ def settings(model: str, seed: int, quick: bool) -> TrainConfig:
     )
 
 
-def run(folder: Path, seeds: int, quick: bool, say: Callable[[str], None]) -> None:
-    """Train the parts that ``architectures.jsonl`` lacks; write the table ``architectures.md`` and the figure."""
-    file = folder / "architectures.jsonl"
-    done = {(r["key"], r["seed"]): r for r in (read_records([file]) if file.is_file() else [])}
-    wanted: list[tuple[str, int]] = []
+def run(folder: Path, seeds: int, quick: bool, say: Callable[[str], None], only: tuple[str, ...] = ()) -> None:
+    """Train the parts that ``architectures.jsonl`` lacks; write table and figure of those there are."""
     torch.set_num_threads(1)
-    todo = [(model, settings(model, seed, quick)) for model in MODELS for seed in range(seeds)]
-    for model, config in todo:
-        part = (config_key(config), config.seed)
-        wanted.append(part)
-        if part not in done:
-            done[part] = {"key": part[0]} | train_and_test(config)
-            append_record(file, done[part])
-            say(f"{model}, seed {config.seed}: {_figures(done[part])}, {done[part]['seconds']:.0f} s")
-    for model, degree in LINEAR.items():
-        part = (model, 0)
-        wanted.append(part)
-        if part not in done:
-            done[part] = {"key": model, "model": model, "seed": 0} | fit_linear(degree)
-            append_record(file, done[part])
-            say(f"{model}: {_figures(done[part])}")
-    records = [done[part] for part in wanted]
+    configs = [settings(model, seed, quick) for model in MODELS for seed in range(seeds)]
+    parts = [Part(config_key(c), c.seed, (c.model,), lambda c=c: train_and_test(c)) for c in configs]
+    parts += [Part(m, 0, (m,), lambda m=m, d=d: {"model": m} | fit_linear(d)) for m, d in LINEAR.items()]
+    records = run_parts(folder / "architectures.jsonl", parts, only, say, _figures)
     text = _table(records)
     (folder / "architectures.md").write_text(text, encoding="utf-8")
     _draw(records, folder / "architectures.png")
@@ -107,7 +93,8 @@ def fit_linear(degree: int) -> Record:
 
 
 def _figures(record: Record) -> str:
-    return f"RMSE {record['test']:.3f}, r {record['pearson']:.3f}"
+    seconds = f", {record['seconds']:.0f} s" if "seconds" in record else ""
+    return f"RMSE {record['test']:.3f}, r {record['pearson']:.3f}{seconds}"
 
 
 def _by_model(records: list[Record]) -> dict[str, list[Record]]:
@@ -115,10 +102,6 @@ def _by_model(records: list[Record]) -> dict[str, list[Record]]:
     for record in records:
         groups.setdefault(record["model"], []).append(record)
     return groups
-
-
-def _spread(values: list[float]) -> str:
-    return f"{mean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
 
 
 def _table(records: list[Record]) -> str:
@@ -132,8 +115,8 @@ def _table(records: list[Record]) -> str:
     for model, runs in _by_model(records).items():
         seconds = f"{mean(r['seconds'] for r in runs):.0f}" if "seconds" in runs[0] else "-"
         lines.append(
-            f"| {model} | {runs[0]['parameters']:,} | {_spread([r['test'] for r in runs])} | "
-            f"{_spread([r['pearson'] for r in runs])} | {len(runs)} | {seconds} |"
+            f"| {model} | {runs[0]['parameters']:,} | {spread([r['test'] for r in runs])} | "
+            f"{spread([r['pearson'] for r in runs])} | {len(runs)} | {seconds} |"
         )
     return "\n".join([*lines, ""])
 

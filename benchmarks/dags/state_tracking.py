@@ -6,8 +6,6 @@ paths and trees. A node counts as right if the places of all items are right, so
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -19,11 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch_geometric.loader import DataLoader
 
+from benchmarks.dags.parts import Part, run_parts, setting_key
 from benchmarks.dags.state_tracking_report import write_report
 from plstm_graph import PLSTM
 from plstm_graph.data.state_tracking import make_state_tracking, state_tracking_tokens
 from plstm_graph.nn.gates import GateMaps
-from plstm_graph.train.records import append_record, read_records
 
 TASKS = {"parity": 2, "S3": 3, "S5": 5}
 """Task → number of items."""
@@ -54,7 +52,7 @@ class Setting:
     @property
     def key(self) -> str:
         """Twelve letters that differ between two settings."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+        return setting_key(asdict(self))
 
 
 def settings(seeds: int, quick: bool) -> list[Setting]:
@@ -69,24 +67,15 @@ def settings(seeds: int, quick: bool) -> list[Setting]:
     ]
 
 
-def run(folder: Path, seeds: int, quick: bool, say: Callable[[str], None]) -> None:
-    """Train and test the parts that ``state-tracking.jsonl`` lacks; write table and figure of those asked for."""
-    file = folder / "state-tracking.jsonl"
-    wanted = settings(seeds, quick)
-    done = {record["key"]: record for record in (read_records([file]) if file.is_file() else [])}
+def run(folder: Path, seeds: int, quick: bool, say: Callable[[str], None], only: tuple[str, ...] = ()) -> None:
+    """Train and test the parts that ``state-tracking.jsonl`` lacks; write table and figure of those there are."""
     torch.set_num_threads(1)  # as many levels as steps, each too small for more
-    for number, setting in enumerate(wanted, start=1):
-        if setting.key in done:
-            continue
-        record = {"key": setting.key, **asdict(setting), **train_and_test(setting)}
-        append_record(file, record)
-        done[setting.key] = record
-        say(
-            f"{number} of {len(wanted)}: {setting.task}, {setting.model}, seed {setting.seed}: loss "
-            f"{record['loss']:.3f}, path {_percent(record['path'])}, tree {_percent(record['tree'])}, "
-            f"{record['seconds']:.0f} s"
-        )
-    print(write_report([done[setting.key] for setting in wanted], folder, TASKS, MODELS, BINS))
+    parts = [
+        Part(s.key, s.seed, (s.task, s.model), lambda s=s: asdict(s) | train_and_test(s))
+        for s in settings(seeds, quick)
+    ]
+    records = run_parts(folder / "state-tracking.jsonl", parts, only, say, _figures)
+    print(write_report(records, folder, TASKS, MODELS, BINS))
     say(f"written to {folder}")
 
 
@@ -168,6 +157,11 @@ def accuracy(model: nn.Module, data: list, items: int) -> list[float]:
         distance.append(batch.depth)
     hit, far = torch.cat(right).double(), torch.cat(distance)
     return [round(float(hit[(far >= first) & (far <= last)].mean()), 4) for first, last in BINS]
+
+
+def _figures(record: dict[str, Any]) -> str:
+    shares = f"path {_percent(record['path'])}, tree {_percent(record['tree'])}"
+    return f"loss {record['loss']:.3f}, {shares}, {record['seconds']:.0f} s"
 
 
 def _percent(shares: list[float]) -> str:

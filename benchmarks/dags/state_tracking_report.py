@@ -41,7 +41,7 @@ def _table(records: Sequence[Record], tasks: Mapping[str, int], models: Sequence
     for task, items in tasks.items():
         for model in models:
             runs = [r for r in records if r["task"] == task and r["model"] == model]
-            for shape in ("path", "tree"):
+            for shape in ("path", "tree") if runs else ():
                 cells = [
                     f"{100 * mean(values):.1f} ({100 * min(values):.1f})"
                     for values in zip(*(r[shape] for r in runs), strict=True)
@@ -64,7 +64,7 @@ def _draw(records: Sequence[Record], path: Path, tasks: Mapping[str, int], model
     for panel, (task, items) in zip(panels, tasks.items(), strict=True):
         for model, color in zip(models, COLORS, strict=True):
             runs = [r for r in records if r["task"] == task and r["model"] == model]
-            for shape, line in (("path", "-"), ("tree", "--")):
+            for shape, line in (("path", "-"), ("tree", "--")) if runs else ():
                 heights = [mean(values) for values in zip(*(r[shape] for r in runs), strict=True)]
                 label = model if shape == "path" else None
                 panel.plot(places, heights, line, color=color, marker="o", ms=3.5, lw=1.5, label=label)

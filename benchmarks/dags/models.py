@@ -1,0 +1,59 @@
+"""The models that the tasks compare, by the names that tables and ``--only`` use."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from plstm_graph.nn.baselines import build_model
+
+PLSTM_MODES = {"plstm-P": "P", "plstm-D": "D", "plstm": "alternate"}
+MODELS = (*PLSTM_MODES, "gin", "gps", "dagnn")
+ORIENTED = (*PLSTM_MODES, "dagnn")
+"""Models that read directions; the others hear the neighbours on both sides."""
+
+
+def make_model(
+    name: str, in_channels: Any, out_channels: int, *, level: str, hidden_channels: int, num_layers: int, **options: Any
+) -> nn.Module:
+    """A model by name; options that it does not have are left out.
+
+    Args:
+        name: one of :data:`MODELS`.
+        in_channels: as for :func:`plstm_graph.nn.baselines.build_model`.
+        out_channels: number of outputs.
+        level: ``"node"`` or ``"graph"``.
+        hidden_channels: width.
+        num_layers: number of layers or blocks.
+        options: of some of the models, such as ``direction``.
+    """
+    from plstm_graph.nn.baselines import model_options
+
+    kind = "plstm" if name in PLSTM_MODES else name
+    if name in PLSTM_MODES:
+        options["mode"] = PLSTM_MODES[name]
+    known = model_options(kind)
+    options = {option: value for option, value in options.items() if option in known}
+    shared = {"level": level, "hidden_channels": hidden_channels, "num_layers": num_layers}
+    model = build_model(kind, in_channels, out_channels, **shared, **options)
+    return AlongDAG(model) if name == "dagnn" else model
+
+
+class AlongDAG(nn.Module):
+    """Gives a model the edges of the line DAG in place of ``edge_index``, so that it sees the directions pLSTM sees.
+
+    Args:
+        model: reads ``data.edge_index``.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, data: Data) -> Tensor:
+        dag, data = data.dag, copy.copy(data)
+        data.edge_index = dag.edge_index
+        return self.model(data)
