@@ -49,7 +49,7 @@ def _draw(records: Sequence[Record], path: Path, models: Sequence[str]) -> None:
     left, right = figure.subfigures(1, 2, width_ratios=(1, 1.3))
     size, scale = records[0]["size"], records[0]["scale"]
     for panel, picture, label in zip(left.subplots(2, 2).flat, *make_arrow_pointing(4, size, scale=scale), strict=True):
-        panel.imshow(picture, cmap="gray_r")
+        panel.imshow(picture.numpy(), cmap="gray_r")
         panel.set_title("points at the disc" if label else "does not", fontsize=8)
         panel.set_xticks([])
         panel.set_yticks([])

@@ -78,7 +78,7 @@ def _sizes(task: str, quick: bool) -> tuple[int, ...]:
 
 
 def _trees(model: str, size: int, seed: int, quick: bool) -> Setting:
-    length = _QUICK if quick else {"width": 64, "steps": 1000, "batch": min(64, 2 ** (11 - size))}
+    length = _QUICK if quick else {"width": 64, "steps": 800, "batch": min(64, 2 ** (11 - size))}
     layers = size + 1 if model == "gin" else 2
     return Setting(TREE, model, seed, (size, size), (size,), layers, **length)
 

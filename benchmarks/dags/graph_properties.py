@@ -51,8 +51,8 @@ class Setting:
     model: str
     order: str
     seed: int
-    epochs: int = 12
-    patience: int = 12
+    epochs: int = 18
+    patience: int = 18
     width: int = 32
     layers: int = 3
     heads: int = 2

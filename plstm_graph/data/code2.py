@@ -17,7 +17,7 @@ from plstm_graph.data.packed import PackedDataset
 from plstm_graph.data.places import need
 from plstm_graph.errors import TableError
 
-FORM = 2
+FORM = 3
 NAME = "ogbg-code2"
 UNKNOWN, END = "__UNK__", "__EOS__"
 MAX_DEPTH = 20
@@ -32,7 +32,9 @@ def load_code2(root: str | Path | None = None, num_vocab: int = 5000, length: in
 
     Targets are ``length`` classes: numbers into the vocabulary of the ``num_vocab`` most frequent sub-tokens of the
     training part, then one class for all other sub-tokens, and one for the end. :func:`decode` goes back to
-    sub-tokens, and ``text_fields["label"]`` holds all sub-tokens of the name, for OGB's evaluator.
+    sub-tokens, ``text_fields["label"]`` holds all sub-tokens of the name, and ``graph_fields["reference"]`` (int32
+    ``[G, R]``) their numbers for OGB's evaluator, filled up with -1: those of the vocabulary are its classes, other
+    sub-tokens have numbers above all classes, so that no prediction is right about them.
 
     Args:
         root: data root; the set lies in ``<root>/ogb/ogbg_code2``.
@@ -66,14 +68,15 @@ def _read(folder: Path, num_vocab: int, length: int) -> PackedDataset:
     kind = np.repeat([0, 1], [len(tree), len(leaves)])
     labels = _read_labels(folder / "raw/graph-label.csv.gz", count.size)
     splits = read_splits(folder / "split/project", count.size)
-    vocabulary = top_words([labels[i].split(" ") for i in splits["train"].tolist()], num_vocab)
+    names = [label.split(" ") for label in labels]
+    vocabulary = top_words([names[i] for i in splits["train"].tolist()], num_vocab)
     number = {word: i for i, word in enumerate(vocabulary)}
     return PackedDataset(
         name=NAME,
         x=torch.from_numpy(np.concatenate([numbers("node-feat"), np.minimum(depth, MAX_DEPTH)], axis=1)),
         edge_index=torch.from_numpy(np.concatenate([tree, leaves])[grouped].T.copy()),
         edge_attr=torch.from_numpy(kind[grouped, None]),
-        y=torch.tensor([encode(label.split(" "), number, length) for label in labels]),
+        y=torch.tensor([encode(name, number, length) for name in names]),
         node_ptr=torch.from_numpy(node_ptr),
         edge_ptr=torch.from_numpy(np.concatenate([[0], count.cumsum()])),
         task="sequence",
@@ -82,6 +85,7 @@ def _read(folder: Path, num_vocab: int, length: int) -> PackedDataset:
         node_kind="category",
         edge_kind="category",
         directed=True,
+        graph_fields={"reference": _references(names, number)},
         text_fields={"label": labels},
         targets=[f"token_{i}" for i in range(length)],
         class_names=[*vocabulary, UNKNOWN, END],
@@ -98,6 +102,17 @@ def _read_labels(path: Path, graphs: int) -> list[str]:
     if len(labels) != graphs:
         raise TableError(f"{path} has {len(labels):,} rows, but the other files say {graphs:,}")
     return labels
+
+
+def _references(names: Sequence[Sequence[str]], number: dict[str, int]) -> torch.Tensor:
+    """Numbers of all sub-tokens of every name, int32 ``[G, R]``."""
+    known = dict(number)
+    others = len(number) + 2  # behind the classes of unknown and of the end
+    rows = torch.full((len(names), max(map(len, names), default=0)), -1, dtype=torch.int32)
+    for row, name in zip(rows, names, strict=True):
+        for i, word in enumerate(name):
+            row[i] = known.setdefault(word, others + len(known) - len(number))
+    return rows
 
 
 def _next_leaf(node_ptr: np.ndarray, attributed: np.ndarray, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

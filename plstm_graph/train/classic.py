@@ -44,6 +44,8 @@ def run_classic(config: TrainConfig) -> Record:
         targets=config.target, task=config.task, split_column=config.split_column, workers=config.workers,
     )  # fmt: skip
     task = make_task(dataset, config)
+    if task.kind == "sequence":
+        raise ConfigError(f"{config.model} does not predict sequences, and {dataset.name} asks for them")
     rows = {part: dataset.splits[part].numpy() for part in ("train", "valid", "test")}
     y = {part: dataset.y[dataset.splits[part]].numpy() for part in ("train", "valid")}
     candidates = CLASSIC[config.model](config, dataset, task, rows, y["train"])

@@ -72,7 +72,7 @@ class TrainConfig:
         "auto",
         "Training",
         "Metric that chooses the best epoch; auto takes the data set's own",
-        ("auto", "rocauc", "ap", "accuracy", "rmse", "mae", "r2"),
+        ("auto", "rocauc", "ap", "accuracy", "f1", "rmse", "mae", "r2"),
     )
     patience: int = _option(0, "Training", "Stop after this many epochs without improvement; 0 never stops early")
     seed: int = _option(0, "Training", "Seed of weights, dropout and batch order")

@@ -32,6 +32,8 @@ def balanced_weights(task: Task, y: Tensor) -> Tensor | None:
     """
     if task.kind == "regression":
         raise ConfigError("class_weights='balanced' needs classes, but the targets are numbers")
+    if task.kind == "sequence":
+        raise ConfigError("class_weights='balanced' has no meaning for sequences")
     if task.kind == "multiclass":
         count = torch.bincount(y[y >= 0], minlength=task.num_classes).float()
         if (count == 0).any():

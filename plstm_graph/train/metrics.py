@@ -18,8 +18,10 @@ def evaluate(task: Task, y: np.ndarray, scores: np.ndarray, weight: np.ndarray |
 
     Args:
         task: names the metric, or the OGB data set whose Evaluator is to be used.
-        y: ``[G, T]`` float with NaN for missing labels, or ``[G]`` int64 classes (negative: missing).
-        scores: ``[G, T]`` predictions in the units of the target, or logits; ``[G, C]`` logits for classes.
+        y: ``[G, T]`` float with NaN for missing labels, or ``[G]`` int64 classes (negative: missing); for sequences
+            ``[G, R]`` int64, which end with the last class, a negative number or the row.
+        scores: ``[G, T]`` predictions in the units of the target, or logits; ``[G, C]`` logits for classes; for
+            sequences ``[G, T]`` classes.
         weight: ``[G]`` weight of each graph; OGB's Evaluator knows none.
 
     Returns:
@@ -29,10 +31,10 @@ def evaluate(task: Task, y: np.ndarray, scores: np.ndarray, weight: np.ndarray |
         ConfigError: the metric is undefined, since a split holds a single class or no label at all; or there are
             weights for OGB's Evaluator.
     """
-    if task.ogb_name is not None:
+    if task.ogb_name is not None or task.kind == "sequence":
         if weight is not None:
-            raise ConfigError(f"OGB's evaluator for {task.ogb_name} takes no weights: choose a metric by name")
-        return _evaluate_ogb(task, y, scores)
+            raise ConfigError(f"OGB's evaluator for {task.ogb_name or 'F1'} takes no weights: choose a metric by name")
+        return _f1(task, y, scores) if task.kind == "sequence" else _evaluate_ogb(task, y, scores)
     if task.kind == "multiclass":
         known = y >= 0
         if not known.any():
@@ -63,6 +65,18 @@ def _evaluate_ogb(task: Task, y: np.ndarray, scores: np.ndarray) -> float:
     except RuntimeError as error:
         raise ConfigError(f"OGB's evaluator for {task.ogb_name} says: {error}") from error
     return float(result[evaluator.eval_metric])
+
+
+def _f1(task: Task, y: np.ndarray, classes: np.ndarray) -> float:
+    """OGB's F1 of ogbg-code2, a mean over graphs; it compares sets of words, here of their numbers."""
+    end = task.num_classes - 1
+    told = {"seq_ref": [_words(row, end) for row in y], "seq_pred": [_words(row, end) for row in classes]}
+    return float(load_evaluator("ogbg-code2").eval(told)["F1"])
+
+
+def _words(row: np.ndarray, end: int) -> list[int]:
+    over = np.flatnonzero((row == end) | (row < 0))
+    return row[: over[0] if over.size else len(row)].tolist()
 
 
 def _rocauc(y: np.ndarray, score: np.ndarray, weight: np.ndarray | None) -> float:

@@ -31,6 +31,7 @@ class GraphModule(pl.LightningModule):
         self.metric_name = f"valid_{predictor.task.metric}"
         self._losses: list[Tensor] = []
         self._seen: list[tuple[Tensor, Tensor, Tensor | None]] = []  # labels, raw outputs, weights
+        self._told: list[tuple[Tensor, Tensor, Tensor]] = []  # of sequences: truth, classes, summed loss
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         loss = self.predictor.loss(self.predictor(batch), batch.y, batch.get("sample_weight"))
@@ -41,12 +42,33 @@ class GraphModule(pl.LightningModule):
         self._losses.clear()
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        self._seen.append((batch.y, self.predictor(batch), batch.get("sample_weight")))
+        raw, weight = self.predictor(batch), batch.get("sample_weight")
+        if self.predictor.task.kind == "sequence":  # raw outputs of a whole split would not fit in memory
+            loss = self.predictor.loss(raw, batch.y, weight) * len(batch.y)
+            self._told.append((self.predictor.truth(batch), self.predictor.scores(raw), loss))
+        else:
+            self._seen.append((batch.y, raw, weight))
 
     def on_validation_epoch_start(self) -> None:
         self._seen.clear()
+        self._told.clear()
 
     def on_validation_epoch_end(self) -> None:
+        value, valid_loss = self._judge_sequences() if self._told else self._judge()
+        loss = torch.stack(self._losses).mean()
+        # every rank validates the whole split, so there is nothing to reduce but the loss of its own part
+        self.log_dict({"train_loss": loss}, sync_dist=True, batch_size=1)
+        lr = self.optimizers().param_groups[0]["lr"]
+        self.log_dict({self.metric_name: value, "valid_loss": valid_loss, "lr": lr}, batch_size=1)
+
+    def _judge_sequences(self) -> tuple[float, Tensor]:
+        """Metric and loss."""
+        truth, classes, losses = (torch.cat([torch.atleast_1d(t) for t in ts]) for ts in zip(*self._told, strict=True))
+        value = evaluate(self.predictor.task, truth.cpu().numpy(), classes.cpu().numpy())
+        return value, losses.sum() / len(classes)
+
+    def _judge(self) -> tuple[float, Tensor]:
+        """Metric and loss."""
         labels, outputs, weights = zip(*self._seen, strict=True)
         y, raw = torch.cat(labels), torch.cat(outputs)
         weight = None if weights[0] is None else torch.cat(weights)
@@ -56,12 +78,7 @@ class GraphModule(pl.LightningModule):
             self.predictor.scores(raw).cpu().numpy(),
             None if weight is None else weight.cpu().numpy(),
         )
-        valid_loss = self.predictor.loss(raw, y, weight)
-        loss = torch.stack(self._losses).mean()
-        # every rank validates the whole split, so there is nothing to reduce but the loss of its own part
-        self.log_dict({"train_loss": loss}, sync_dist=True, batch_size=1)
-        lr = self.optimizers().param_groups[0]["lr"]
-        self.log_dict({self.metric_name: value, "valid_loss": valid_loss, "lr": lr}, batch_size=1)
+        return value, self.predictor.loss(raw, y, weight)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer, schedule = make_optimizer(self.predictor, self.settings)

@@ -22,12 +22,15 @@ def predict_batch(predictor: GraphPredictor, batch: Batch, device: torch.device 
 def score_batches(
     predictor: GraphPredictor, batches: Iterable[Batch], device: torch.device | str = "cpu"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Labels ``[G, T]`` (classes: ``[G]``) and scores ``[G, T]`` of all batches, in evaluation mode, in their order."""
+    """Labels ``[G, T]`` and scores ``[G, T]`` of all batches, in evaluation mode, in their order.
+
+    Labels of classes are ``[G]``, those of sequences ``[G, R]``; see :meth:`GraphPredictor.truth`.
+    """
     predictor.eval()
     truths, scores = [], []
     for batch in batches:
         batch = batch.to(device)
-        truths.append(batch.y.cpu())
+        truths.append(predictor.truth(batch).cpu())
         scores.append(predictor.scores(predictor(batch)).cpu())
     return torch.cat(truths).numpy(), torch.cat(scores).numpy()
 

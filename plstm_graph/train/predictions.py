@@ -32,8 +32,10 @@ class Predictions:
         row: ``[G]`` row of the table that the graph came from, or its number in the data set; both count from 0.
         part: ``[G]`` ``"train"``, ``"valid"`` or ``"test"``.
         smiles: ``[G]`` SMILES, or ``None`` for graphs that are not molecules.
-        true: ``[G, T]`` float with NaN where missing, or classes ``[G]``, int64 with -1 where missing.
-        predicted: ``[G, T]`` values in the units of the targets, or probabilities (``[G, C]``, one per class).
+        true: ``[G, T]`` float with NaN where missing, or classes ``[G]``, int64 with -1 where missing; for sequences
+            ``[G, R]`` classes, -1 behind the end.
+        predicted: ``[G, T]`` values in the units of the targets, or probabilities (``[G, C]``, one per class); for
+            sequences ``[G, T]`` classes.
     """
 
     row: np.ndarray
@@ -64,8 +66,8 @@ def as_predictions(source: Source, scores: Mapping[str, tuple[np.ndarray, np.nda
 
     graphs = np.concatenate([source.splits[part] for part in scores])
     true, score = (np.concatenate(arrays) for arrays in zip(*scores.values(), strict=True))
-    score = score.astype(np.float64)  # a probability of 1 - 1e-8 is not 1
     kind = source.task.kind
+    score = score if kind == "sequence" else score.astype(np.float64)  # a probability of 1 - 1e-8 is not 1
     return Predictions(
         row=graphs if source.row is None else source.row[graphs],
         part=np.repeat(list(scores), [len(y) for y, _ in scores.values()]),
@@ -80,7 +82,8 @@ def write_predictions(path: Path, task: Task, found: Predictions) -> None:
 
     Columns: ``row``, ``part``, ``smiles`` (molecules), ``true_<target>`` and ``predicted_<target>`` (value,
     probability of a yes/no target, or class), ``probability_<class>`` for every class of a multi-class target. Numbers
-    have seven significant digits, which is what float32 holds; missing labels are empty.
+    have seven significant digits, which is what float32 holds; missing labels are empty. For sequences there are
+    ``true_sequence`` and ``predicted_sequence``, names of classes with spaces between, up to the end.
     """
     import pandas as pd
 
@@ -93,9 +96,13 @@ def write_predictions(path: Path, task: Task, found: Predictions) -> None:
         columns[_true(task)[0]] = classes[found.true]
         columns[names[0]] = classes[found.predicted.argmax(axis=1)]
         names = names[1:]
+    elif task.kind == "sequence":
+        for column, classes in zip(_SEQUENCES, (found.true, found.predicted), strict=True):
+            columns[column] = _texts(classes, task.class_names)
     else:
         columns |= dict(zip(_true(task), found.true.T, strict=True))
-    columns |= dict(zip(names, found.predicted.T, strict=True))
+    if task.kind != "sequence":
+        columns |= dict(zip(names, found.predicted.T, strict=True))
     pd.DataFrame(columns).to_csv(path, index=False, float_format="%.7g", lineterminator="\n")
 
 
@@ -110,6 +117,11 @@ def read_predictions(path: Path, task: Task) -> Predictions:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
         names = prediction_columns(task)
+        if task.kind == "sequence":
+            true, predicted = (_text_numbers(table[column], task.class_names) for column in _SEQUENCES)
+            return Predictions(
+                table["row"].astype(np.int64).to_numpy(), table["part"].to_numpy(), None, true, predicted
+            )
         if task.kind == "multiclass":
             true, names = _class_numbers(table[_true(task)[0]], class_names(task)), names[1:]
         else:
@@ -123,6 +135,26 @@ def read_predictions(path: Path, task: Task) -> Predictions:
         )
     except (KeyError, ValueError) as error:
         raise RunError(f"{path} does not hold the predictions of this run: {error}") from error
+
+
+_SEQUENCES = ("true_sequence", "predicted_sequence")
+
+
+def _texts(classes: np.ndarray, names: tuple[str, ...]) -> list[str]:
+    """Names up to the end; numbers above all classes are words that have none."""
+    end = len(names) - 1
+    found = []
+    for row in classes.tolist():
+        over = next((i for i, number in enumerate(row) if number == end or number < 0), len(row))
+        found.append(" ".join(names[number] if number < end else names[end - 1] for number in row[:over]))
+    return found
+
+
+def _text_numbers(cells: pd.Series, names: tuple[str, ...]) -> np.ndarray:
+    number = {name: i for i, name in enumerate(names)}
+    rows = [[number[word] for word in cell.split()] for cell in cells]
+    width = max(map(len, rows), default=0)
+    return np.array([row + [-1] * (width - len(row)) for row in rows], np.int64).reshape(len(rows), width)
 
 
 def _true(task: Task) -> list[str]:

@@ -48,7 +48,8 @@ class GraphPredictor(nn.Module):
 
         Args:
             raw: ``[G, T]`` from :meth:`forward`.
-            y: ``[G, T]`` float, NaN where missing, or ``[G]`` int64 classes, negative where missing.
+            y: ``[G, T]`` float, NaN where missing, or ``[G]`` int64 classes, negative where missing; for sequences
+                ``[G, T]`` int64 classes.
             weight: ``[G]`` factor of each graph's loss, 1 on average over the training split. The mean is still over
                 the number of labels, so that a graph counts the same in whatever batch it falls.
         """
@@ -57,6 +58,9 @@ class GraphPredictor(nn.Module):
             each = F.cross_entropy(raw, y, self.class_weight, ignore_index=-1, reduction="none")
             total = (each if weight is None else each * weight).sum()
             return total / self._label_weight(y).clamp(min=1e-12)
+        if self.task.kind == "sequence":
+            each = F.cross_entropy(self._heads(raw).transpose(1, 2), y, reduction="none").mean(dim=1)
+            return (each if weight is None else each * weight).mean()
         known = ~y.isnan()
         y = torch.where(known, y, 0.0).to(raw.dtype)
         if self.task.kind == "binary":
@@ -72,12 +76,23 @@ class GraphPredictor(nn.Module):
             return (y >= 0).sum().float()
         return (self.class_weight[y.clamp(min=0)] * (y >= 0)).sum()
 
+    def truth(self, batch: Data) -> Tensor:
+        """What metrics compare with: ``y``, or for sequences ``reference [G, R]`` (whole names, see code2) if given."""
+        reference = batch.get("reference") if self.task.kind == "sequence" else None
+        return batch.y if reference is None else reference
+
+    def _heads(self, raw: Tensor) -> Tensor:
+        """Logits of a sequence, ``[G, T, C]``."""
+        return raw.unflatten(-1, (len(self.task.targets), self.task.num_classes))
+
     def scores(self, raw: Tensor) -> Tensor:
-        """``[G, T]`` for metrics: values in the units of the targets, or logits."""
+        """``[G, T]`` for metrics: values in the units of the targets, logits, or for sequences classes."""
+        if self.task.kind == "sequence":
+            return self._heads(raw).argmax(dim=-1)
         return raw.float() * self.std + self.mean if self.task.kind == "regression" else raw.float()
 
     def predictions(self, raw: Tensor) -> Tensor:
-        """``[G, T]`` for users: values in the units of the targets, or probabilities."""
-        if self.task.kind == "regression":
+        """``[G, T]`` for users: values in the units of the targets, probabilities, or for sequences classes."""
+        if self.task.kind in ("regression", "sequence"):
             return self.scores(raw)
         return raw.float().sigmoid() if self.task.kind == "binary" else raw.float().softmax(dim=-1)

@@ -12,10 +12,16 @@ METRICS = {
     "regression": ("rmse", "mae", "r2"),
     "binary": ("rocauc", "ap", "accuracy"),
     "multiclass": ("accuracy", "rocauc"),
+    "sequence": ("f1",),
 }
 """Metrics by kind of target; the first is the default."""
 
-LOSSES = {"regression": ("mse", "l1"), "binary": ("bce",), "multiclass": ("cross_entropy",)}
+LOSSES = {
+    "regression": ("mse", "l1"),
+    "binary": ("bce",),
+    "multiclass": ("cross_entropy",),
+    "sequence": ("cross_entropy",),
+}
 """Losses by kind of target; the first is the default."""
 
 SMALLER_IS_BETTER = ("rmse", "mae")
@@ -26,9 +32,10 @@ class Task:
     """What is predicted, and how it is judged.
 
     Args:
-        kind: ``"regression"``, ``"binary"`` (one or more yes/no targets) or ``"multiclass"``.
+        kind: ``"regression"``, ``"binary"`` (one or more yes/no targets), ``"multiclass"``, or ``"sequence"`` (one
+            class per target, of which the last class ends the sequence).
         targets: names of the targets.
-        num_classes: number of classes of a multi-class target, else 0.
+        num_classes: number of classes C of a multi-class target or of each in a sequence, else 0.
         metric: name of the metric that chooses the best epoch.
         loss: name of the loss.
         ogb_name: OGB data set whose Evaluator computes the metric, or ``None``.
@@ -59,7 +66,9 @@ class Task:
 
     @property
     def num_outputs(self) -> int:
-        """Outputs T of the model: one per class, or one per target."""
+        """Outputs of the model: one per class, one per target, or for sequences one per target and class."""
+        if self.kind == "sequence":
+            return self.num_classes * len(self.targets)
         return self.num_classes if self.kind == "multiclass" else len(self.targets)
 
     @property

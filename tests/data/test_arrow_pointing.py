@@ -82,7 +82,7 @@ def test_patches():
 
 @pytest.mark.parametrize(("size", "scale"), [(180, 1.0), (90, 0.5), (96, 0.0)])
 def test_too_small(size, scale):
-    with pytest.raises(ConfigError, match=f"pictures at scale {scale} need at least .* got {size}"):
+    with pytest.raises(ConfigError, match=f"pictures at scale {scale} need a size of at least .* got {size}"):
         make_arrow_pointing(1, size, scale=scale)
 
 
