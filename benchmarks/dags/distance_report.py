@@ -80,7 +80,8 @@ def _draw(task: str, records: Sequence[Record], path: Path, models: Sequence[str
     if task == "recall":
         panel.set_xscale("log")
         panel.axvspan(*records[0]["train"], color="0.93", zorder=0, label="trained on")
-    panel.set(xlabel=axis, ylabel="accuracy", ylim=(-0.03, 1.04), title=f"{title} (band: least to best seed)")
+    panel.set(xlabel=axis, ylabel="accuracy", ylim=(-0.03, 1.04))
+    panel.set_title(f"{title} (band: least to best seed)", fontsize=10)
     panel.grid(alpha=0.3)
     panel.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
     figure.savefig(path, dpi=130)

@@ -3,7 +3,8 @@
 *Transport* is what a single edge's state leaves behind: with only the first edge writing, marks of one, and the
 transitions of a new layer, a node's output is the sum of the states of its incoming edges. P-mode bounds the sum over
 all nodes at a distance by one (9); on a grid the largest of them falls as the return probability of a random walk,
-about ``(pi Δ / 2) ** -0.5``. D-mode bounds every edge by one.
+about ``(pi Δ / 2) ** -0.5``. D-mode bounds every edge by one, so a node by
+the number of edges that enter it.
 
 *Gradient* is the Frobenius norm of the Jacobian of a far node's output by the first node's input, for one pLSTM layer,
 a stack of as many GIN layers as the node is far, and one DAGNN layer, all as they are made, on normal inputs. It is
@@ -116,7 +117,7 @@ def make_dag(shape: str, distances: tuple[int, ...], seed: int) -> tuple[LineDAG
     """
     far = max(distances)
     if shape == "grid":
-        side = far // 2 + 1
+        side = far + 1  # so that the border is out of reach
         place = torch.arange(side * side).view(side, side)
         pairs = [torch.stack([a.flatten(), b.flatten()]) for a, b in
                  ((place[:, :-1], place[:, 1:]), (place[:-1], place[1:]))]  # fmt: skip

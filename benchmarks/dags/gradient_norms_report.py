@@ -38,7 +38,7 @@ def _table(records: Sequence[Record], shapes: Sequence[str], models: Sequence[st
         "# Gradient norms at the start of training", "",
         "Norm of a far node's output by the first node's input, as a share of that at distance 1, and for pLSTM the "
         "transport of one edge's state (largest node at the distance, and sum over all of them; bounds: 1 for the sum "
-        "in P-mode, 1 for every edge in D-mode). Geometric mean over seeds. `python -m benchmarks.dags gradient-norms`",
+        "in P-mode, and for every edge that enters a node in D-mode). Geometric mean over seeds. `python -m benchmarks.dags gradient-norms`",
         "", "| graph | model | what | " + " | ".join(map(str, distances)) + " |",
         "|---|---|---|" + "---|" * len(distances),
     ]  # fmt: skip
@@ -66,14 +66,16 @@ def _draw(records: Sequence[Record], path: Path, shapes: Sequence[str], models: 
                     label = model if what == "gradient" else f"{model}, {what}"
                     panel.plot([*found], [*found.values()], line, color=COLORS[model], marker="o", ms=3, label=label)
         reach = [d for d in sorted({d for r in records for d in r["distances"] if r["shape"] == shape}) if d > 1]
-        upper.axhline(1, color="0.2", lw=1, ls="--", label="bound")
+        upper.axhline(1, color="0.2", lw=1, ls="--", label="1, bound of P's sum")
         if shape == "grid" and reach:
             walk = [(math.pi * d / 2) ** -0.5 for d in reach]
             for panel in (upper, lower):
                 panel.plot(reach, walk, color="0.2", lw=1, ls="-.", label="(π Δ / 2)$^{-1/2}$")
         for panel, bottom in ((upper, 1e-3), (lower, 1e-12)):
-            panel.set(xscale="log", yscale="log")
-            panel.set_ylim(bottom=max(panel.get_ylim()[0], bottom))
+            panel.set_xscale("log", base=2)
+            panel.set_yscale("log")
+            low, high = panel.get_ylim()
+            panel.set_ylim(min(0.1, max(low, bottom)), max(3, high))
             panel.grid(alpha=0.3)
             panel.legend(fontsize=7)
         upper.set_title(shape)
