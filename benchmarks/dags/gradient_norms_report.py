@@ -38,7 +38,8 @@ def _table(records: Sequence[Record], shapes: Sequence[str], models: Sequence[st
         "# Gradient norms at the start of training", "",
         "Norm of a far node's output by the first node's input, as a share of that at distance 1, and for pLSTM the "
         "transport of one edge's state (largest node at the distance, and sum over all of them; bounds: 1 for the sum "
-        "in P-mode, and for every edge that enters a node in D-mode). Geometric mean over seeds. `python -m benchmarks.dags gradient-norms`",
+        "in P-mode, and for every edge that enters a node in D-mode). Geometric mean over seeds. "
+        "`python -m benchmarks.dags gradient-norms`",
         "", "| graph | model | what | " + " | ".join(map(str, distances)) + " |",
         "|---|---|---|" + "---|" * len(distances),
     ]  # fmt: skip
