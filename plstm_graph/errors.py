@@ -34,6 +34,10 @@ class CycleError(GraphError):
         self.nodes = nodes
 
 
+class CycleWarning(UserWarning):
+    """Edges of a cyclic graph were dropped or turned round, as the caller asked; the message says how many."""
+
+
 class FeatureError(PLSTMGraphError, ValueError):
     """Node or edge features (or gates) have a wrong shape or dtype, or hold NaN."""
 

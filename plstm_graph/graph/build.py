@@ -139,12 +139,18 @@ def _topological_position(
         where = "the graph" if node_ptr.size == 2 else f"graph {graph} of the batch"
         shown = " -> ".join(str(n) for n in (*nodes[:20], *(("...",) if len(nodes) > 20 else ()), nodes[0]))
         raise CycleError(
-            f"{where} is not acyclic: its nodes {shown} form a cycle; give order=... if its edges are "
-            "undirected, or remove a feedback edge",
+            f"{where} is not acyclic: its nodes {shown} form a cycle; give order=... if its edges are undirected, or "
+            "let ToLineDAG(cycles='condense') make one node of every strongly connected component, or "
+            "ToLineDAG(cycles='break') turn a few edges round",
             graph,
             nodes,
         )
     return _inverse(np.lexsort((layer, graph_of)))
+
+
+def topological_order(tail: np.ndarray, head: np.ndarray, num_nodes: int) -> np.ndarray:
+    """Position ``[N]`` of every node of an acyclic graph, by longest path into it, then number."""
+    return _inverse(np.argsort(_kernels.longest_path_layers(tail, head, num_nodes), kind="stable"))
 
 
 def _given_position(

@@ -33,6 +33,7 @@ class LineDAG:
         edge_ptr: ``[G + 1]`` int64, first edge of every graph, and ``E``.
         column_ptr: ``[G + 1]`` int64, first original column of every graph, and their number.
         num_columns: number of columns C of the original ``edge_index``, the rows of ``edge_attr``.
+        edge_axis: ``[E]`` int64, the axis that every edge of a regular grid runs along; ``None`` for other DAGs.
     """
 
     edge_index: Tensor
@@ -45,6 +46,7 @@ class LineDAG:
     edge_ptr: Tensor
     column_ptr: Tensor
     num_columns: int
+    edge_axis: Tensor | None = None
     _cache: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -73,6 +75,62 @@ class LineDAG:
         return cls(**build(edge_index, num_nodes, order, batch))
 
     @classmethod
+    def path(cls, num_nodes: int) -> LineDAG:
+        """The path 0 → 1 → ... → ``num_nodes - 1``: pLSTM on it is a linear recurrent network on a sequence."""
+        from plstm_graph.graph.constructors import path
+
+        return path(num_nodes)
+
+    @classmethod
+    def tree(cls, parents: Tensor, toward: str = "leaves") -> LineDAG:
+        """A tree or forest, given by the parent ``[N]`` of every node, -1 for roots.
+
+        Column c of ``edge_index`` joins the c-th node that has a parent with it; ``toward`` is ``"leaves"`` or
+        ``"root"``.
+
+        Raises:
+            CycleError: a node is its own ancestor.
+            GraphError: ``parents`` names a node that does not exist, or ``toward`` is neither.
+        """
+        from plstm_graph.graph.constructors import tree
+
+        return tree(parents, toward)
+
+    @classmethod
+    def balanced_tree(cls, branching: int, depth: int, toward: str = "leaves") -> LineDAG:
+        """A tree whose nodes have ``branching`` children each, down to ``depth``; numbered level by level."""
+        from plstm_graph.graph.constructors import balanced_tree
+
+        return balanced_tree(branching, depth, toward)
+
+    @classmethod
+    def grid(cls, shape: Sequence[int], direction: Sequence[int] | None = None) -> LineDAG:
+        """A regular grid (section 4.3) of any number of axes; cells are numbered with the last axis running fastest.
+
+        Args:
+            shape: cells along every axis, as ``(height, width)``.
+            direction: for every axis 1, from low to high index, or -1; ``None`` means 1 everywhere. A grid of two axes
+                has four directions, one of three axes eight. Columns of ``edge_index`` are the same pairs of cells in
+                all of them, so they share ``edge_attr``: all pairs along axis 0 by their lower cell, then along axis 1.
+
+        Returns:
+            A DAG with ``edge_axis``. Its multitree has all straight line edges and the turns from a lower to a higher
+            axis, so that exactly one path leads from a cell to each that lies ahead along all axes.
+
+        Raises:
+            GraphError: a size is less than one, or ``direction`` is not 1 or -1 for every axis.
+        """
+        from plstm_graph.graph.constructors import grid
+
+        return grid(shape, direction)
+
+    def repeat(self, count: int) -> LineDAG:
+        """A batch of ``count`` copies, at the cost of copying: for batches of equal grids, paths or trees."""
+        from plstm_graph.graph.constructors import repeat
+
+        return repeat(self, count)
+
+    @classmethod
     def cat(cls, dags: Sequence[LineDAG]) -> LineDAG:
         """Join DAGs into one batch, in the given order.
 
@@ -85,6 +143,7 @@ class LineDAG:
         edges = _offsets([d.num_edges for d in dags])
         columns = _offsets([d.num_columns for d in dags])
         pairs = list(zip(dags, nodes, edges, columns, strict=False))
+        axes = [d.edge_axis for d in dags if d.edge_axis is not None]
         return cls(
             edge_index=torch.cat([d.edge_index + n for d, n, _, _ in pairs], dim=1),
             edge_id=torch.cat([d.edge_id + c for d, _, _, c in pairs]),
@@ -96,6 +155,7 @@ class LineDAG:
             edge_ptr=_join_ptr([d.edge_ptr + e for d, _, e, _ in pairs]),
             column_ptr=_join_ptr([d.column_ptr + c for d, _, _, c in pairs]),
             num_columns=columns[-1],
+            edge_axis=torch.cat(axes) if len(axes) == len(dags) else None,
         )
 
     @property
@@ -159,6 +219,7 @@ class LineDAG:
             edge_ptr=ptr[1],
             column_ptr=ptr[2],
             num_columns=c1 - c0,
+            edge_axis=None if self.edge_axis is None else self.edge_axis[e0:e1],
         )
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> LineDAG:

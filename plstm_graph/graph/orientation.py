@@ -21,6 +21,11 @@ def canonical(data: Any) -> Tensor:
     return _breadth_first(data, central=False)
 
 
+def bliss(data: Any) -> Tensor:
+    """As :func:`canonical`, with exact canonical ranks by BLISS: invariant for every coloured graph. Needs igraph."""
+    return _breadth_first(data, central=False, exact=True)
+
+
 def center(data: Any) -> Tensor:
     """Breadth first from the centre (least eccentricity) of every connected component, ties canonically.
 
@@ -29,13 +34,14 @@ def center(data: Any) -> Tensor:
     return _breadth_first(data, central=True)
 
 
-def _breadth_first(data: Any, central: bool) -> Tensor:
+def _breadth_first(data: Any, central: bool, exact: bool = False) -> Tensor:
     from plstm_graph.graph._canonical_kernels import distance_from_root  # compiles on first use
     from plstm_graph.graph.canonical import canonical_rank
 
-    rank = data.get("canonical_rank")
+    rank = None if exact else data.get("canonical_rank")
     if rank is None:
-        rank = canonical_rank(data.edge_index, data.num_nodes, data.get("x"), data.get("edge_attr"), data.get("batch"))
+        colors = data.get("x"), data.get("edge_attr"), data.get("batch")
+        rank = canonical_rank(data.edge_index, data.num_nodes, *colors, exact=exact)
     elif list(rank.shape) != [data.num_nodes]:
         raise GraphError(f"canonical_rank must give one rank per node ([{data.num_nodes}]), got {list(rank.shape)}")
     tail, head = (row.copy() for row in data.edge_index.cpu().numpy())
@@ -55,6 +61,7 @@ def random(data: Any) -> Tensor:
 
 ORIENTATIONS: dict[str, Callable[[Any], Tensor]] = {
     "canonical": canonical,
+    "bliss": bliss,
     "center": center,
     "index": index,
     "random": random,

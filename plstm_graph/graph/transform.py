@@ -13,7 +13,8 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.transforms import BaseTransform
 from torch_geometric.utils import is_undirected
 
-from plstm_graph.errors import FeatureError, GraphError
+from plstm_graph.errors import ConfigError, FeatureError, GraphError
+from plstm_graph.graph.cycles import CYCLES, break_cycles, condense, note_nothing_changed
 from plstm_graph.graph.linedag import LineDAG
 from plstm_graph.graph.orientation import node_order
 
@@ -30,35 +31,54 @@ class ToLineDAG(BaseTransform):
     (every edge is listed in both directions) are oriented from lower to higher rank.
 
     Args:
-        order: ``"canonical"`` (invariant to the numbering of the nodes), ``"center"`` (outwards from the centre of
-            the graph), ``"index"`` (numbering of the nodes, as in the paper), ``"random"`` (new at every call),
-            ``"directed"`` (edges are always taken as directed), a callable ``data -> [N]``, or the name of a node
-            attribute that holds the ranks.
+        order: ``"canonical"`` (invariant to the numbering of the nodes), ``"bliss"`` (the same, and exact for strongly
+            regular graphs too), ``"center"`` (outwards from the centre of the graph), ``"index"`` (numbering of the
+            nodes, as in the paper), ``"random"`` (new at every call), ``"directed"`` (edges are always taken as
+            directed), a callable ``data -> [N]``, or the name of a node attribute that holds the ranks.
+        cycles: what to do with a cyclic directed graph. ``"raise"`` a ``CycleError`` that names a cycle;
+            ``"condense"``: every strongly connected component becomes one node with the mean features of its members,
+            and the edges inside are dropped (``data.member_of``, ``data.num_dropped``); ``"break"``: few edges, chosen
+            by a feedback-arc heuristic of igraph, are turned round, and self-loops left out (``data.edge_reversed``,
+            ``data.num_reversed``, ``data.num_dropped``). The last two warn with the number of edges changed; see
+            :mod:`plstm_graph.graph.cycles`.
 
     Raises:
         FeatureError: ``x`` or ``edge_attr`` holds NaN, or has a wrong number of rows.
         GraphError: the graph cannot be oriented; see :meth:`LineDAG.from_edge_index`.
+        MissingDependencyError: igraph is not installed, and a cycle is to be broken, or ``order="bliss"``.
     """
 
-    def __init__(self, order: str | Callable[[Data], Tensor] = "canonical") -> None:
-        self.order = order
+    def __init__(self, order: str | Callable[[Data], Tensor] = "canonical", cycles: str = "raise") -> None:
+        if cycles not in CYCLES:
+            raise ConfigError(f"cycles={cycles!r} does not exist; choose from {', '.join(map(repr, CYCLES))}")
+        self.order, self.cycles = order, cycles
 
     def forward(self, data: Data) -> Data:
         if not isinstance(data, Data) or data.edge_index is None:
             raise GraphError(f"ToLineDAG needs a torch_geometric Data with edge_index, got {type(data).__name__}")
         _check_rows(data, "x", data.num_nodes, "node")
         _check_rows(data, "edge_attr", data.edge_index.size(1), "edge")
+        if self.cycles == "condense" and isinstance(data, Batch):  # graphs change their sizes
+            return Batch.from_data_list([self(graph) for graph in data.to_data_list()])
         rank = None
         if self.order != "directed" and is_undirected(data.edge_index, num_nodes=data.num_nodes):
             rank = node_order(self.order, data)
-        dag = LineDAG.from_edge_index(data.edge_index, data.num_nodes, rank, data.get("batch"))
+        if rank is not None:
+            note_nothing_changed(data, self.cycles)
+        elif self.cycles == "condense":
+            data = condense(data)
+        if rank is None and self.cycles == "break":
+            dag = break_cycles(data)
+        else:
+            dag = LineDAG.from_edge_index(data.edge_index, data.num_nodes, rank, data.get("batch"))
         if not isinstance(data, Batch):
             object.__setattr__(data, "__class__", _with_dag(type(data)))  # Data would take it for a graph attribute
         data.dag = dag
         return data
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(order={self.order!r})"
+        cycles = "" if self.cycles == "raise" else f", cycles={self.cycles!r}"
+        return f"{type(self).__name__}(order={self.order!r}{cycles})"
 
 
 def _check_rows(data: Data, name: str, rows: int, kind: str) -> None:
@@ -87,6 +107,7 @@ class DAGMixin:
                 **{name: store[f"dag_{name}"] for name in _TENSORS},
                 num_nodes=self.num_nodes,
                 num_columns=store["edge_index"].size(1),
+                edge_axis=store.get("dag_edge_axis"),
                 **{f"{name}_ptr": _pointer(size) for name, size in zip(_PTRS, store["dag_sizes"].T, strict=True)},
             )
             self.__dict__["_dag_view"] = view
@@ -96,12 +117,15 @@ class DAGMixin:
     def dag(self, dag: LineDAG) -> None:
         for name in _TENSORS:
             self._store[f"dag_{name}"] = getattr(dag, name)
+        self._store["dag_edge_axis"] = dag.edge_axis  # None removes it
         self._store["dag_sizes"] = torch.stack([getattr(dag, f"{name}_ptr").diff() for name in _PTRS], dim=1)
         self.__dict__["_dag_view"] = dag
 
     def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
         if key == "dag_edge_id":
             return self._store["edge_index"].size(1)
+        if key == "member_of":
+            return self.num_nodes
         if key == "dag_line_index":
             return self._store["dag_level"].numel()
         return super().__inc__(key, value, *args, **kwargs)

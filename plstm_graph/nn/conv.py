@@ -59,6 +59,12 @@ class PLSTMConv(MessagePassing):
         orthogonal: factors U and V of ``T = U diag(σ) Vᵀ``: ``"householder"`` products of reflections, or
             ``"exponential"`` of skew matrices.
         singular: ``"tanh"``, singular values made like scalar transitions; ``"one"``, all of them one.
+        grid_axes: number of axes of the regular grids (:meth:`LineDAG.grid`) that the layer is for (section 4.3). In
+            P-mode the state of every edge that enters a cell is then sent on along the axes in proportions from the
+            cell's features, by a softmax: (α, 1 - α) for two axes. The columns of T add up to one, so the signal
+            travels in the direction of α and decays by a power law only; what leaves the grid at its border is lost.
+            Edge features still enter source and mark. D-mode is as ever: the grid's multitree drops one of the turns.
+            ``None`` gives every line edge a transition of its own.
 
     Shapes:
         - **input:** node features ``[N, in_channels]``, a :class:`~plstm_graph.LineDAG`, edge features
@@ -89,6 +95,7 @@ class PLSTMConv(MessagePassing):
         state_size: int | None = None,
         orthogonal: str = "householder",
         singular: str = "tanh",
+        grid_axes: int | None = None,
     ) -> None:
         super().__init__(aggr="add", node_dim=0)
         one_of("mode", mode, ("P", "D"))
@@ -99,16 +106,19 @@ class PLSTMConv(MessagePassing):
         one_of("orthogonal", orthogonal, ("householder", "exponential"))
         one_of("singular", singular, ("tanh", "one"))
         sizes = {"in_channels": in_channels, "out_channels": out_channels, "heads": heads}
-        for name, size in (sizes | {"key_dim": key_dim, "edge_dim": edge_dim, "state_size": state_size}).items():
+        sizes |= {"key_dim": key_dim, "edge_dim": edge_dim, "state_size": state_size, "grid_axes": grid_axes}
+        for name, size in sizes.items():
             if size is not None and size < 1:
                 raise ConfigError(f"{name} must be at least 1, got {size}")
         if out_channels % heads:
             raise ConfigError(f"out_channels={out_channels} is not a multiple of heads={heads}: change one of them")
+        if grid_axes is not None and state_size is not None:
+            raise ConfigError("grid_axes gives transitions that are numbers, state_size matrices: set one of them")
         self.in_channels, self.out_channels, self.heads = in_channels, out_channels, heads
         self.mode, self.direction, self.edge_dim, self.norm, self.engine = mode, direction, edge_dim, norm, engine
         self.value_dim = out_channels // heads
         self.key_dim = key_dim or self.value_dim
-        self.head_norm, self.eps, self.state_size = head_norm, eps, state_size
+        self.head_norm, self.eps, self.state_size, self.grid_axes = head_norm, eps, state_size, grid_axes
 
         passes = DIRECTIONS[direction]
         self.widths = (heads * self.key_dim, heads * self.key_dim, heads * self.value_dim)
@@ -132,6 +142,7 @@ class PLSTMConv(MessagePassing):
                 matrix=None
                 if state_size is None
                 else MatrixTransition(state_size, orthogonal, singular, mode == "P", transition_scale, transition_bias),
+                grid_axes=grid_axes,
             )
             for _ in passes
         )
@@ -216,6 +227,8 @@ class PLSTMConv(MessagePassing):
             dag = LineDAG.cat(dag)
         if not isinstance(dag, LineDAG):
             raise FeatureError(f"dag must be a LineDAG, got {type(dag).__name__}: apply ToLineDAG to the data first")
+        if self.grid_axes is not None:
+            _check_grid(dag, self.grid_axes)
         if x.dim() != 2 or x.size(0) != dag.num_nodes or x.size(1) != self.in_channels:
             raise FeatureError(
                 f"x must have shape [N, in_channels] = [{dag.num_nodes}, {self.in_channels}], got {list(x.shape)}"
@@ -237,6 +250,17 @@ class PLSTMConv(MessagePassing):
             f"{type(self).__name__}({self.in_channels}, {self.out_channels}, heads={self.heads}, "
             f"mode={self.mode!r}, direction={self.direction!r})"
         )
+
+
+def _check_grid(dag: LineDAG, axes: int) -> None:
+    if dag.edge_axis is None:
+        raise FeatureError(
+            f"the layer has grid_axes={axes}, but the line DAG is no regular grid: make it with LineDAG.grid, or "
+            "leave grid_axes out"
+        )
+    found = dag.cached("num_axes", lambda: int(dag.edge_axis.max()) + 1 if dag.num_edges else 0)
+    if found > axes:
+        raise FeatureError(f"the layer has grid_axes={axes}, but the grid has {found} axes")
 
 
 def one_of(name: str, value: object, choices: Sequence[str] | dict) -> None:

@@ -40,6 +40,8 @@ class GateMaps(nn.Module):
         transition_scale: factor in front of the transition's tanh.
         gate_std: standard deviation of the gate weights at the start.
         matrix: makes matrix-valued transitions of J states; ``None`` for numbers.
+        grid_axes: P-mode on regular grids of this many axes: what enters a cell is sent on along each axis in
+            proportions that add up to one; ``None`` gives every line edge a transition of its own.
     """
 
     def __init__(
@@ -56,14 +58,17 @@ class GateMaps(nn.Module):
         transition_scale: float,
         gate_std: float,
         matrix: MatrixTransition | None = None,
+        grid_axes: int | None = None,
     ) -> None:
         super().__init__()
         self.heads, self.mode, self.norm, self.matrix = heads, mode, norm, matrix
+        self.grid_axes = grid_axes if mode == "P" else None
         self.transition_scale, self.gate_std = transition_scale, gate_std
         self.biases = (source_bias, mark_bias, transition_bias, direct_bias)
-        states, width = (matrix.states, matrix.width) if matrix else (1, 1)
+        states, width = (matrix.states, matrix.width) if matrix else (1, self.grid_axes or 1)
         self.node_widths = (heads * states, heads * states, heads * width, heads)
-        self.edge_widths = (heads * states, heads * states, heads * width, heads * width)
+        by_edge = 0 if self.grid_axes else heads * width
+        self.edge_widths = (heads * states, heads * states, by_edge, by_edge)
         self.node = nn.Linear(in_channels, sum(self.node_widths))
         self.edge = nn.Linear(edge_dim, sum(self.edge_widths), bias=False) if edge_dim else None
         self.reset_parameters()
@@ -73,6 +78,8 @@ class GateMaps(nn.Module):
         nn.init.normal_(self.node.weight, std=self.gate_std)
         with torch.no_grad():
             self.node.bias.copy_(torch.tensor(self.biases).repeat_interleave(torch.tensor(self.node_widths)))
+            if self.grid_axes is not None:
+                self.node.bias.split(self.node_widths)[2].zero_()  # along the diagonal
             if self.matrix is not None:
                 start = torch.cat([self.matrix.start() for _ in range(self.heads)])
                 self.node.bias.split(self.node_widths)[2].copy_(start)
@@ -85,12 +92,15 @@ class GateMaps(nn.Module):
         tail, head = dag.edge_index.flip(0) if reverse else dag.edge_index
         before, after = dag.line_index.flip(0) if reverse else dag.line_index
         # index_select, because the backward pass of x[index] adds up in an order that depends on the threads
-        source, mark, passed = (
-            gate.index_select(0, at) for gate, at in ((source, tail), (mark, head), (transition, head[before]))
-        )
+        source, mark = source.index_select(0, tail), mark.index_select(0, head)
         if edge is not None:
             edge_source, edge_mark, edge_before, edge_after = self.edge(edge).split(self.edge_widths, dim=-1)
             source, mark = source + edge_source, mark + edge_mark
+        if self.grid_axes is not None:
+            passed = _along_axes(transition, self.grid_axes, head[before], dag.edge_axis[after])
+            return Gates(source.sigmoid(), passed, mark.sigmoid(), direct.sigmoid())
+        passed = transition.index_select(0, head[before])
+        if edge is not None:
             passed = passed + edge_before.index_select(0, before) + edge_after.index_select(0, after)
         group = before if self.norm == "l1" else after
         if self.matrix is not None:
@@ -107,3 +117,12 @@ def _bounded(transition: Tensor, group: Tensor, num_edges: int) -> Tensor:
     """Scale transitions down where their absolute values add up to more than one over a group of line edges."""
     total = transition.new_zeros(num_edges, transition.size(1)).index_add(0, group, transition.abs())
     return transition / total.clamp(min=1).index_select(0, group)
+
+
+def _along_axes(angle: Tensor, axes: int, node: Tensor, axis: Tensor) -> Tensor:
+    """Share of each line edge ``[L, H]`` in what enters the cell ``node`` and leaves along ``axis``.
+
+    A softmax of the cell's numbers ``angle [N, H * axes]``: for two axes (α, 1 - α) with α a sigmoid (section 4.3).
+    """
+    share = angle.unflatten(-1, (-1, axes)).softmax(-1)
+    return share.transpose(1, 2).flatten(0, 1).index_select(0, node * axes + axis)
