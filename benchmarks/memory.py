@@ -59,13 +59,19 @@ def step_peak(model: str, molecules_file: str, count: int) -> float:
         step()
     optimizer.zero_grad()
     ctypes.CDLL(None).malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")  # peak := present
-    before = _status("VmRSS")
+    reset_peak()
+    before = memory_status("VmRSS")
     step()
-    return _status("VmHWM") - before
+    return memory_status("VmHWM") - before
 
 
-def _status(field: str) -> float:
+def reset_peak() -> None:
+    """Let this process's peak memory start anew from what it holds now."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def memory_status(field: str) -> float:
+    """``VmRSS``, the memory of this process now, or ``VmHWM``, its peak, in MB of 2**20 bytes."""
     text = Path("/proc/self/status").read_text()
     return int(text.split(f"{field}:")[1].split()[0]) / 1024
 

@@ -105,7 +105,7 @@ class PLSTMConv(MessagePassing):
         one_of("head_norm", head_norm, ("rms", "none"))
         one_of("orthogonal", orthogonal, ("householder", "exponential"))
         one_of("singular", singular, ("tanh", "one"))
-        sizes = {"in_channels": in_channels, "out_channels": out_channels, "heads": heads}
+        sizes: dict[str, int | None] = {"in_channels": in_channels, "out_channels": out_channels, "heads": heads}
         sizes |= {"key_dim": key_dim, "edge_dim": edge_dim, "state_size": state_size, "grid_axes": grid_axes}
         for name, size in sizes.items():
             if size is not None and size < 1:
