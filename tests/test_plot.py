@@ -20,7 +20,7 @@ from torch_geometric.data import Batch, Data
 from plstm_graph import LineDAG, ToLineDAG, from_networkx, from_smiles
 from plstm_graph.errors import ConfigError, GraphError, SmilesError
 from plstm_graph.plot import draw, plot_dag, plot_line_graph, plot_wavefronts
-from plstm_graph.plot.layout import layered, molecule, spring
+from plstm_graph.plot.layout import cells, layered, molecule, spring
 
 STEROID = "CC(=O)OCC(=O)[C@@]1(O)CC[C@H]2[C@@H]3CCC4=CC(=O)CC[C@]4(C)[C@H]3C(=O)C[C@]12C"
 
@@ -71,6 +71,19 @@ class TestLayout:
         assert np.ptp(points[:10, 0]) > 5 * np.ptp(points[:10, 1])
         apart = np.linalg.norm(points[:, None] - points[None], axis=2) + np.eye(14) * 9
         assert apart.min() > 0.5
+
+    @pytest.mark.parametrize("direction", [(1, 1), (-1, 1), (1, -1)])
+    def test_cells_of_a_grid_lie_in_rows(self, direction: tuple[int, int]) -> None:
+        dag = LineDAG.grid((2, 3), direction)
+        points = cells(dag.edge_index.numpy(), dag.edge_axis.numpy(), 6)
+        assert points.tolist() == [[0, 0], [1, 0], [2, 0], [0, -1], [1, -1], [2, -1]]
+
+    def test_cells_in_three_axes_are_apart(self) -> None:
+        dag = LineDAG.grid((3, 3, 3))
+        points = cells(dag.edge_index.numpy(), dag.edge_axis.numpy(), 27)
+        apart = np.linalg.norm(points[:, None] - points[None], axis=2) + np.eye(27) * 9
+        assert apart.min() > 0.2
+        assert np.allclose(points[1] - points[0], [1, 0])
 
     def test_molecule(self) -> None:
         points, symbols, bonds = molecule("C[N+](C)(C)CC(=O)[O-]")
@@ -132,6 +145,9 @@ class TestFigures:
             nx.empty_graph(3),
             nx.MultiDiGraph([("a", "b"), ("a", "b"), ("b", "c")]),
             nx.grid_2d_graph(3, 3),
+            LineDAG.grid((3, 4), (1, -1)),
+            LineDAG.grid((2, 2, 2, 2)),
+            LineDAG.balanced_tree(2, 3, "root"),
             LineDAG.from_edge_index(torch.tensor([[0, 1, 2], [1, 2, 3]]), 5, batch=torch.tensor([0, 0, 0, 0, 1])),
         ],
         ids=str,

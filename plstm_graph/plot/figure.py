@@ -49,7 +49,8 @@ def plot_dag(
         graph: a SMILES string, a ``Data`` (with or without ``dag``), a ``LineDAG`` or a networkx graph.
         order: orientation of an undirected graph that has no ``dag`` yet, as in :class:`plstm_graph.ToLineDAG`.
         names: label of every node; ``None`` means element symbols, ``data.node_names`` or numbers.
-        layout: ``"molecule"`` (RDKit), ``"spring"``, ``"layers"`` (columns by depth), or ``"auto"``.
+        layout: ``"molecule"`` (RDKit), ``"spring"``, ``"layers"`` (columns by depth), or ``"auto"``,
+            which draws a :meth:`LineDAG.grid` as a grid.
         line_graph: draw the line graph as well.
         title: title of the figure; ``None`` says how large the DAG is.
         max_edges: a graph with more edges is refused.

@@ -38,6 +38,24 @@ def spring(num_nodes: int, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
     return points
 
 
+def cells(edge_index: np.ndarray, edge_axis: np.ndarray, num_nodes: int) -> np.ndarray:
+    """Positions ``[N, 2]`` of the cells of a grid: last axis to the right, the one before down, a third slanting away.
+
+    Args:
+        edge_index: ``[2, E]``.
+        edge_axis: ``[E]``, axis 0 to 2 of every edge.
+        num_nodes: number of cells N, numbered with the last axis running fastest.
+    """
+    steps = np.array([[1.0, 0.0], [0.0, -1.0], [0.45, 0.4]])
+    rest, points = np.arange(num_nodes), np.zeros((num_nodes, 2))
+    last = int(edge_axis.max(initial=0))
+    for axis in np.unique(edge_axis):
+        stride = abs(np.diff(edge_index[:, edge_axis == axis][:, 0], axis=0))[0]
+        points += np.outer(rest // stride, steps[last - axis])
+        rest %= stride
+    return points
+
+
 def _wide(points: np.ndarray) -> np.ndarray:
     """Turn so that the longest extent lies horizontally."""
     centred = points - points.mean(axis=0)

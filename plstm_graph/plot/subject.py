@@ -73,6 +73,8 @@ def subject(
         return Subject(dag, labels, found[0], found[2], title, names is None)
     undirected = data is not None and is_undirected(data.edge_index, num_nodes=data.num_nodes) and dag.num_edges > 0
     points = layouts.spring(dag.num_nodes, pairs) if layout == "spring" or (layout == "auto" and undirected) else None
+    if layout == "auto" and dag.edge_axis is not None and dag.num_graphs == 1 and not (dag.edge_axis > 2).any():
+        points = layouts.cells(dag.edge_index.numpy(), dag.edge_axis.numpy(), dag.num_nodes)
     return Subject(dag, labels, points, [], title)
 
 
