@@ -82,8 +82,8 @@ class TestLayout:
         dag = LineDAG.grid((3, 3, 3))
         points = cells(dag.edge_index.numpy(), dag.edge_axis.numpy(), 27)
         apart = np.linalg.norm(points[:, None] - points[None], axis=2) + np.eye(27) * 9
-        assert apart.min() > 0.2
-        assert np.allclose(points[1] - points[0], [1, 0])
+        assert apart.min() > 0.4
+        assert np.allclose(points[1] - points[0], [1.8, 0])
 
     def test_molecule(self) -> None:
         points, symbols, bonds = molecule("C[N+](C)(C)CC(=O)[O-]")

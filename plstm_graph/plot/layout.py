@@ -46,9 +46,10 @@ def cells(edge_index: np.ndarray, edge_axis: np.ndarray, num_nodes: int) -> np.n
         edge_axis: ``[E]``, axis 0 to 2 of every edge.
         num_nodes: number of cells N, numbered with the last axis running fastest.
     """
-    steps = np.array([[1.0, 0.0], [0.0, -1.0], [0.45, 0.4]])
-    rest, points = np.arange(num_nodes), np.zeros((num_nodes, 2))
     last = int(edge_axis.max(initial=0))
+    # slanting so that edges of different layers do not cross in their middles, where their numbers are
+    steps = np.array([[1.0, 0.0], [0.0, -1.0], [0.62, 0.36]]) * (1.0 if last < 2 else 1.8)
+    rest, points = np.arange(num_nodes), np.zeros((num_nodes, 2))
     for axis in np.unique(edge_axis):
         stride = abs(np.diff(edge_index[:, edge_axis == axis][:, 0], axis=0))[0]
         points += np.outer(rest // stride, steps[last - axis])
