@@ -34,6 +34,15 @@ def test_raise_names_the_first_bad_row(capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_errors_in_place_of_smiles_keep_their_reason(workers):
+    given = ["C", SmilesError("unreadable block", None, "unreadable block"), "CC"]
+    _, report = featurize(given, on_error="skip", workers=workers)
+    assert report.failed == [FailedRow(1, None, "unreadable block")]
+    with pytest.raises(SmilesError, match="row 1: there is no SMILES: unreadable block"):
+        featurize(given, workers=workers)
+
+
 def test_skip_leaves_bad_rows_out(capfd):
     packed, report = featurize(MIXED, on_error="skip")
     assert np.diff(packed["node_ptr"]).tolist() == [3, 1, 6, 2]

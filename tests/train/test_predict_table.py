@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -131,3 +134,37 @@ def test_errors_come_before_anything_is_written(model: Path, frame: pd.DataFrame
     with pytest.raises(TableError, match="no column 'structure'"):
         predict_table(model, table, tmp_path / "out.csv", smiles_column="structure")
     assert {path.name for path in tmp_path.iterdir()} == {"best.pt", "in.csv"}
+
+
+WATCH = """
+import resource, sys
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+from plstm_graph.train.predict_table import predict_table
+
+folder = Path(sys.argv[1])
+def peak(size):
+    for table, out in (("csv.gz", "csv.gz"), ("parquet", "parquet"), ("sdf.gz", "csv"), ("csv.gz", "parquet")):
+        predict_table(folder / "best.pt", folder / f"{size}.{table}", folder / f"out.{out}", progress=False)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+print(peak("small"), peak("large"))
+"""
+
+
+@pytest.mark.serial
+def test_memory_does_not_grow_with_the_table(model: Path, tmp_path: Path) -> None:
+    note = "x" * 20_000  # so that rows that are kept in memory show
+    block = Chem.MolToMolBlock(Chem.MolFromSmiles("CCO"))
+    for name, rows in (("small", 1000), ("large", 5000)):
+        frame = pd.DataFrame({"smiles": ["CCO"] * rows, "note": [f"{i}{note}" for i in range(rows)]})
+        frame.to_csv(tmp_path / f"{name}.csv.gz", index=False, compression={"method": "gzip", "compresslevel": 1})
+        frame.to_parquet(tmp_path / f"{name}.parquet", row_group_size=500)
+        with gzip.open(tmp_path / f"{name}.sdf.gz", "wt", compresslevel=1) as file:
+            file.writelines(f"{block}> <note>\n{text}\n\n$$$$\n" for text in frame["note"])
+    command = [sys.executable, "-c", WATCH, str(tmp_path)]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout.split()
+    small, large = (int(kilobytes) / 1024 for kilobytes in found)
+    assert large - small < 40, f"peak {small:.0f} MB with 20 MB of notes, {large:.0f} MB with 100 MB"

@@ -13,7 +13,7 @@ from plstm_graph.data.formats.chunk import Chunk
 from plstm_graph.errors import TableError
 
 _ROW_GROUP = 16_384
-_ROW_GROUP_BYTES = 1 << 26
+_ROW_GROUP_BYTES = 1 << 24
 
 
 class ParquetReader:
