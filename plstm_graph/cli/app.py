@@ -48,12 +48,13 @@ def _root(
         raise typer.Exit
 
 
-from plstm_graph.cli import doctor, embed, evaluate, explain, featurize, predict, table, train, tune  # noqa: E402 - each adds its verb
+from plstm_graph.cli import doctor, embed, evaluate, explain, featurize, predict, report, table, train, tune  # noqa: E402 - each adds its verb
 
 for verb in (
     train.train,
     evaluate.evaluate,
     tune.tune,
+    report.report,
     predict.predict,
     embed.embed,
     explain.explain,

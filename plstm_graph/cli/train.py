@@ -28,9 +28,11 @@ def train(
 
         plstm-graph train --data solubility.csv --smiles-column smiles --target logS --split scaffold
 
-    The run folder then holds the model (best.pt), its settings, the split, the curves and metrics.json.
+    The run folder then holds the model (best.pt), its settings, the split, the curves, metrics.json, predictions.csv,
+    and report.html, a page that shows all of it.
     """
     from plstm_graph.errors import ConfigError
+    from plstm_graph.report import write_report
     from plstm_graph.train.run import run_training
 
     if resume and out is None:
@@ -38,3 +40,4 @@ def train(
     folder = out if out is not None else default_folder(config)
     result = run_training(config, folder, resume=resume, console=None if quiet else console())
     typer.echo(result.summary())
+    typer.echo(f"report: {write_report(folder)}")

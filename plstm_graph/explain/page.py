@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
+from plstm_graph import page
 from plstm_graph.errors import ConfigError
 from plstm_graph.explain.molecule import MoleculeExplanation
 
@@ -25,8 +23,6 @@ def render_page(explanations: Sequence[MoleculeExplanation], *, title: str = "Ex
     Raises:
         ConfigError: there is no molecule, or one with more than :data:`LARGEST` atoms.
     """
-    import jinja2
-
     from plstm_graph.explain.picture import molecule_view
 
     if not explanations:
@@ -37,15 +33,12 @@ def render_page(explanations: Sequence[MoleculeExplanation], *, title: str = "Ex
                 f"{found.name!r} has {found.data.num_nodes} atoms; the page shows at most {LARGEST}. "
                 "plstm_graph.explain.explain_molecule gives the same numbers in Python"
             )
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("plstm_graph.explain", "."), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    script = _read("page_tools.js") + "\n" + _read("page.js")
-    return environment.get_template("page.html").render(
+    return page.render(
+        "plstm_graph.explain",
+        "page.html",
+        styles=("page.css",),
+        scripts=("page_tools.js", "page.js"),
         title=title,
-        style=_read("page.css"),
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         molecules=[molecule_view(found) for found in explanations],
     )
 
@@ -54,11 +47,4 @@ def write_page(
     explanations: Sequence[MoleculeExplanation], path: str | Path, *, title: str = "Explained predictions"
 ) -> Path:
     """Write :func:`render_page` to a file, whose folder is made if need be; returns its path."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render_page(explanations, title=title), encoding="utf-8")
-    return path
-
-
-def _read(name: str) -> str:
-    return files("plstm_graph.explain").joinpath(name).read_text(encoding="utf-8")
+    return page.write(render_page(explanations, title=title), path)

@@ -43,7 +43,7 @@ def trained(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_run_folder_holds_all_that_matters(trained: Path):
     names = {path.name for path in trained.iterdir()}
     assert {"best.pt", "last.pt", "config.yaml", "versions.json", "split.json", "metrics.json"} <= names
-    assert {"curves.png", "curves.csv"} <= names
+    assert {"curves.png", "curves.csv", "predictions.csv", "report.html"} <= names
     import yaml
 
     config = yaml.safe_load((trained / "config.yaml").read_text())
@@ -55,6 +55,12 @@ def test_the_run_folder_holds_all_that_matters(trained: Path):
     split = json.loads((trained / "split.json").read_text())
     rows = [row for part in ("train", "valid", "test") for row in split[part]]
     assert sorted(rows) == list(range(60))
+
+
+def test_the_report_is_made_again_without_training(trained: Path, tmp_path: Path):
+    said = run("report", trained, "--out", tmp_path / "again.html")
+    assert str(tmp_path / "again.html") in said.replace("\n", "")
+    assert (tmp_path / "again.html").read_bytes() == (trained / "report.html").read_bytes()
 
 
 def test_config_file_gives_what_options_leave_out(table: Path, trained: Path, tmp_path: Path):
@@ -152,6 +158,7 @@ def test_doctor():
         (["train", "--set", "hiden_channels=3"], "did you mean 'hidden_channels'"),
         (["train", "--data", "nothere.csv", "--target", "y"], "nothere.csv"),
         (["predict", "nothere", "x.csv", "--out", "y.csv"], "nothere"),
+        (["report", "nothere"], "config.yaml is missing"),
         (["train", "--resume"], "--resume needs --out"),
     ],
 )
