@@ -37,6 +37,6 @@ echo "== explain: which atom hears which"
 
 echo
 echo "files written:"
-for file in model/best.pt model/metrics.json model/curves.png model/config.yaml evaluation.jsonl predictions.csv aspirin.html; do
+for file in model/best.pt model/metrics.json model/report.html model/config.yaml evaluation.jsonl predictions.csv aspirin.html; do
   test -s "$out/$file" && echo "  $out/$file"
 done

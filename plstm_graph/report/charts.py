@@ -48,15 +48,22 @@ def learning_curves(epochs: pd.DataFrame, best: int, metric: str) -> list[Chart]
     return charts
 
 
-def parity(number: int, parts: Pairs, most: int) -> Chart:
-    """Predictions against true values; at most ``most`` graphs of every part are drawn, chosen at random."""
+def parity(number: int, parts: Pairs, most: int, scores: str) -> Chart:
+    """Predictions against true values; at most ``most`` graphs of every part are drawn, chosen at random.
+
+    Args:
+        number: keeps charts of one kind apart.
+        parts: what is drawn.
+        most: graphs of a part.
+        scores: how good the predictions are, in words.
+    """
     everything = np.concatenate([array for pair in parts.values() for array in pair])
     low, high = float(everything.min()), float(everything.max())
     margin = 0.04 * (high - low) or 1.0
     shown = {}
     with Drawing(4.6, 4.2) as drawing:
         ends = (low - margin, high + margin)
-        drawing.axes.plot(ends, ends, color=COLORS["soft"], linewidth=1, linestyle=":", label="equal")
+        drawing.axes.plot(ends, ends, color=COLORS["soft"], linewidth=1, linestyle=":", label="predicted = true")
         for part, (true, predicted) in parts.items():
             chosen = _sample(len(true), most)
             shown[part] = (len(chosen), len(true))
@@ -68,8 +75,8 @@ def parity(number: int, parts: Pairs, most: int) -> Chart:
         drawing.axes.set(xlabel="true", ylabel="predicted", xlim=ends, ylim=ends, aspect="equal")
         drawing.axes.legend(loc="upper left")
         svg = drawing.svg(f"parity {number}")
-    label = f"Scatter plot of predicted against true values from {low:.4g} to {high:.4g}."
-    return Chart(svg, label, f"Predicted against true values{_how_many(shown)}")
+    label = f"Scatter plot of predicted against true values from {low:.4g} to {high:.4g}: {scores}."
+    return Chart(svg, label, f"Predicted against true values: {scores}{_how_many(shown)}")
 
 
 def residuals(number: int, true: np.ndarray, predicted: np.ndarray) -> Chart:
@@ -155,7 +162,7 @@ def _curve_chart(
             drawing.axes.plot(
                 x[chosen], y[chosen],
                 color=COLORS[part], linestyle="-" if part == "test" else "--",
-                drawstyle="steps-pre" if step else "default", label=f"{NAMES[part]}, {areas[part]:.3f}",
+                drawstyle="steps-post" if step else "default", label=f"{NAMES[part]}, {areas[part]:.3f}",
             )  # fmt: skip
         drawing.axes.set(xlabel=axes[0], ylabel=axes[1], xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
         drawing.axes.legend(loc="lower right" if diagonal else "lower left")

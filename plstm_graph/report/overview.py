@@ -58,7 +58,12 @@ def settings(run: FinishedRun) -> Section:
         "Settings and versions",
         [
             Table("Settings of the run", ["Setting", "Value"], [list(pair) for pair in _flat(run.config)], wrap=True),
-            Table("Versions", ["Package", "Version"], [[k, v or "not installed"] for k, v in run.versions.items()]),
+            Table(
+                "Versions",
+                ["Package", "Version"],
+                [[k, v or "not installed"] for k, v in run.versions.items()],
+                wrap=True,
+            ),
         ],
     )
 

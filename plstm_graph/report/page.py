@@ -8,6 +8,7 @@ from plstm_graph import page
 from plstm_graph.report import overview, results
 from plstm_graph.report.folder import FinishedRun, read_run
 from plstm_graph.report.split import split
+from plstm_graph.report.trust import trust
 
 FILE = "report.html"
 
@@ -20,7 +21,7 @@ def render_report(run: FinishedRun) -> str:
     sections = [overview.learning(run)]
     if run.predictions is not None:
         sections += [results.results(run.task, run.predictions), results.worst(run.task, run.predictions)]
-    sections += [split(run), overview.settings(run)]
+    sections += [trust(run), split(run), overview.settings(run)]
     return page.render(
         "plstm_graph.report",
         "report.html",

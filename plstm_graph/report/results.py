@@ -8,7 +8,7 @@ from plstm_graph.report import charts
 from plstm_graph.report.blocks import Block, Cases, Charts, Heading, Section, Table, Text
 from plstm_graph.report.format import number
 from plstm_graph.report.scores import THRESHOLD, binary_scores, class_scores, regression_scores, scores_by_class
-from plstm_graph.report.worst import worst_cases
+from plstm_graph.report.worst import Case, worst_cases
 from plstm_graph.train.predict_table import class_names
 from plstm_graph.train.predictions import Predictions
 from plstm_graph.train.task import Task
@@ -65,8 +65,14 @@ def worst(task: Task, found: Predictions) -> Section:
     }[task.kind]
     text = f"The {len(cases)} worst predictions for {len(test):,} test graphs, worst first: {order}. Rows count from 0."
     section.blocks.append(Text(text))
-    section.blocks.append(Cases(cases, len(task.targets) > 1))
+    section.blocks.append(Cases(cases, len(task.targets) > 1) if test.smiles is not None else _case_table(cases))
     return section
+
+
+def _case_table(cases: list[Case]) -> Table:
+    columns = ["Row", "Target", *(label for label, _ in cases[0].lines)]
+    rows = [[str(case.row), case.target, *(text for _, text in case.lines)] for case in cases]
+    return Table("Rows with the largest errors", columns, rows)
 
 
 def _column(found: Predictions, target: int) -> Columns:
@@ -94,10 +100,15 @@ def _score_table(task: Task, columns: list[Columns]) -> Table:
 
 
 def _regression(number_: int, parts: Columns, plots: int) -> list[Block]:
-    drawn = [charts.parity(number_, parts, max(20, MOST_POINTS // plots // len(parts)))] if parts else []
+    if not parts:
+        return []
+    part, pair = list(parts.items())[-1]  # the test part, if it has labels
+    scores = ", ".join(f"{name} {number(value)}" for name, value in regression_scores(*pair).items())
+    most = max(1, MOST_POINTS // plots // len(parts))
+    drawn = [charts.parity(number_, parts, most, f"{charts.NAMES[part]} {scores}")]
     if "test" in parts:
         drawn.append(charts.residuals(number_, *parts["test"]))
-    return [Charts(drawn)] if drawn else []
+    return [Charts(drawn)]
 
 
 def _binary(number_: int, parts: Columns) -> list[Block]:
@@ -155,7 +166,7 @@ def confusion(true: np.ndarray, said: np.ndarray, names: tuple[str, ...]) -> Tab
         names = (*(names[i] for i in common), "all others")
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     return Table(
-        "Confusion matrix of the test part: rows are true, columns predicted; darker is a larger share of the row",
+        "Confusion matrix, test part (stronger colour: larger share of its row)",
         ["True", *names],
         [[name, *(f"{count:,}" for count in row)] for name, row in zip(names, matrix.tolist(), strict=True)],
         shades=shares.tolist(),

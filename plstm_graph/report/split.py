@@ -10,6 +10,15 @@ from plstm_graph.report.folder import FinishedRun
 from plstm_graph.report.format import number
 from plstm_graph.report.results import MOST_SCORED
 
+_COUNTS = {
+    "Molecules": "molecules",
+    "Unreadable": "unreadable",
+    "Scaffolds": "scaffolds",
+    "Scaffolds also in training": "scaffolds_in_train",
+    "Molecules with a scaffold in training": "molecules_with_scaffold_in_train",
+    "Molecules also in training": "molecules_in_train",
+}
+
 
 def split(run: FinishedRun) -> Section:
     """Empty if the run left no ``split_report.json``."""
@@ -17,25 +26,24 @@ def split(run: FinishedRun) -> Section:
     report = run.json("split_report.json")
     if report is not None:
         parts = report["parts"]
-        section.blocks.extend([_sizes(parts), *_labels(parts), *_similarity(report)])
+        section.blocks.extend([*_sizes(report), *_labels(parts), *_similarity(report)])
     return section
 
 
-def _sizes(parts: dict[str, Any]) -> Table:
-    columns = [
-        "Part",
-        "Molecules",
-        "Unreadable",
-        "Scaffolds",
-        "Scaffolds also in training",
-        "Molecules also in training",
-    ]
-    rows = []
-    for part, found in parts.items():
-        counts = [found["molecules"], found["unreadable"], found["scaffolds"]]
-        counts += [found.get("scaffolds_in_train"), found.get("molecules_in_train")]
-        rows.append([NAMES[part], *("–" if count is None else f"{count:,}" for count in counts)])
-    return Table("Molecules and Bemis-Murcko scaffolds by part", columns, rows)
+def _sizes(report: dict[str, Any]) -> list[Block]:
+    parts = report["parts"]
+    shown = {name: key for name, key in _COUNTS.items() if any(found.get(key) for found in parts.values())}
+    rows = [[NAMES[part], *(_count(found.get(key)) for key in shown.values())] for part, found in parts.items()]
+    blocks: list[Block] = [Table("Molecules and Bemis-Murcko scaffolds by part", ["Part", *shown], rows)]
+    if any(found.get("sampled") for found in parts.values()):
+        blocks.append(Text(f"Scaffolds and similarities are those of a sample: {report['sampling']}."))
+    if report.get("molecules_in_no_part"):
+        blocks.append(Text(f"{report['molecules_in_no_part']:,} molecules are in no part."))
+    return blocks
+
+
+def _count(count: int | None) -> str:
+    return "–" if count is None else f"{count:,}"
 
 
 def _labels(parts: dict[str, Any]) -> list[Block]:

@@ -46,7 +46,7 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
         folder = tmp_path / "run"
         folder.mkdir()
         config = {"data": "molecules.csv", "model": "gin", "model_options": {"heads": 2}, "target": list(task.targets)}
-        (folder / "config.yaml").write_text(yaml.safe_dump(config | settings), encoding="utf-8")
+        (folder / "config.yaml").write_text(yaml.safe_dump(config | settings, sort_keys=False), encoding="utf-8")
         metrics = {
             "metric": task.metric, "valid": 0.5, "test": 0.62345, "best_epoch": 1, "epochs": 3, "parameters": 1234,
             "seconds": 75.2, "seconds_per_epoch": 1.5, "device": "cpu", "revision": "abc",
