@@ -10,7 +10,7 @@ import numpy as np
 from plstm_graph.report.svg import COLORS, Chart, Drawing
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from plstm_graph.report.folder import Curve
 
 Pairs = Mapping[str, tuple[np.ndarray, np.ndarray]]
 """Part → true values and predictions ``[G]``."""
@@ -21,31 +21,43 @@ MOST_STEPS = 400
 """Points of a curve that are drawn; more cannot be told apart."""
 
 
-def learning_curves(epochs: pd.DataFrame, best: int, metric: str) -> list[Chart]:
-    """Losses and the validation metric by epoch."""
-    x = epochs["epoch"].to_numpy() + 1
-    losses = {part: epochs[f"{part}_loss"].to_numpy() for part in ("train", "valid")}
-    charts = []
-    for name, curves in (("loss", losses), (metric, {"valid": epochs["valid"].to_numpy()})):
-        with Drawing() as drawing:
-            for part, values in curves.items():
-                style = {
-                    "color": COLORS[part],
-                    "linestyle": "-" if part == "train" else "--" if len(curves) > 1 else "-",
-                }
-                drawing.axes.plot(x, values, marker="." if len(x) < 40 else "", label=NAMES[part], **style)
-            drawing.axes.axvline(x[best], color=COLORS["soft"], linestyle=":", linewidth=1, label="best epoch")
-            drawing.axes.set(xlabel="epoch", ylabel=name)
-            drawing.axes.xaxis.get_major_locator().set_params(integer=True)
-            drawing.axes.legend()
-            svg = drawing.svg(f"curve {name}")
-        ends = "; ".join(
-            f"{NAMES[part]} from {values[0]:.4g} to {values[-1]:.4g}, {values[best]:.4g} in the best epoch"
-            for part, values in curves.items()
-        )
-        label = f"Line chart of {name} by epoch, {len(x)} epochs, best epoch {x[best]}: {ends}."
-        charts.append(Chart(svg, label, f"{name[:1].upper()}{name[1:]} by epoch"))
-    return charts
+def learning_curves(curves: Sequence[Curve], metric: str) -> list[Chart]:
+    """Losses and the validation metric by epoch; those of an ensemble are thin lines on top of each other."""
+    return [
+        _by_epoch("loss", {"train": "train_loss", "valid": "valid_loss"}, curves),
+        _by_epoch(metric, {"valid": "valid"}, curves),
+    ]
+
+
+def _by_epoch(name: str, columns: Mapping[str, str], curves: Sequence[Curve]) -> Chart:
+    single, longest = len(curves) == 1, max(len(curve.epochs) for curve in curves)
+    with Drawing() as drawing:
+        for i, curve in enumerate(curves):
+            x = curve.epochs["epoch"] + 1
+            for part, column in columns.items():
+                drawing.axes.plot(
+                    x, curve.epochs[column],
+                    color=COLORS[part], linestyle="--" if part == "valid" and len(columns) > 1 else "-",
+                    marker="." if single and longest < 40 else "", alpha=1 if single else 0.7,
+                    linewidth=1.6 if single else 1, label=NAMES[part] if i == 0 else None,
+                )  # fmt: skip
+            if single:
+                drawing.axes.axvline(
+                    x[curve.best], color=COLORS["soft"], linestyle=":", linewidth=1, label="best epoch"
+                )
+        drawing.axes.set(xlabel="epoch", ylabel=name)
+        drawing.axes.xaxis.get_major_locator().set_params(integer=True)
+        drawing.axes.legend()
+        svg = drawing.svg(f"curve {name}")
+    first, lines = curves[0], []
+    for part, column in columns.items():
+        values = first.epochs[column]
+        ends = f"{values.iloc[0]:.4g} to {values.iloc[-1]:.4g}, {values[first.best]:.4g} in the best epoch"
+        lines.append(f"{NAMES[part]} from {ends}")
+    of = "" if single else f" of {len(curves)} members; of the first one"
+    label = f"Line chart of {name} by epoch, {longest} epochs, best epoch {first.best + 1}{of}: {'; '.join(lines)}."
+    caption = f"{name[:1].upper()}{name[1:]} by epoch" + ("" if single else f", {len(curves)} members")
+    return Chart(svg, label, caption)
 
 
 def parity(number: int, parts: Pairs, most: int, scores: str) -> Chart:

@@ -16,12 +16,26 @@ from plstm_graph.train.task import Task
 if TYPE_CHECKING:
     import pandas as pd
 
-_NEEDED = ("config.yaml", "metrics.json", "versions.json", "split.json", "curves.csv", "best.pt")
+_NEEDED = ("config.yaml", "metrics.json", "versions.json", "split.json")
+_OF_A_MODEL = ("curves.csv", "best.pt")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The epochs of one training.
+
+    Attributes:
+        epochs: one row per epoch, see :data:`plstm_graph.train.history.COLUMNS`.
+        best: position of the best epoch.
+    """
+
+    epochs: pd.DataFrame
+    best: int
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run folder.
+    """A run folder, of one model or of an ensemble.
 
     Attributes:
         folder: where it is.
@@ -29,7 +43,7 @@ class FinishedRun:
         metrics: numbers of ``metrics.json``.
         versions: versions of Python and packages, and the git revision.
         sizes: part → number of graphs.
-        epochs: one row per epoch, see :data:`plstm_graph.train.history.COLUMNS`.
+        curves: of the model, or of every member of the ensemble.
         task: what is predicted.
         molecules: the graphs are molecules.
         predictions: labels and predictions, or ``None`` if the run left none.
@@ -40,7 +54,7 @@ class FinishedRun:
     metrics: dict[str, Any]
     versions: dict[str, Any]
     sizes: dict[str, int]
-    epochs: pd.DataFrame
+    curves: list[Curve]
     task: Task
     molecules: bool
     predictions: Predictions | None
@@ -59,26 +73,35 @@ def read_run(folder: str | Path) -> FinishedRun:
     import pandas as pd
 
     folder = Path(folder)
-    for name in _NEEDED:
-        if not (folder / name).is_file():
-            raise RunError(
-                f"{folder} is not the folder of a finished run: {name} is missing. Give the folder that "
-                "plstm-graph train wrote (its --out), or let the training end with train --resume"
-            )
-    model = packing.load(folder / "best.pt")
+    _check(folder, _NEEDED)
+    metrics = _read_json(folder / "metrics.json")
+    # an ensemble names its members; a single model is its own
+    members = [(folder / member["folder"], member) for member in metrics.get("members", [])] or [(folder, metrics)]
+    for member, _ in members:
+        _check(member, _OF_A_MODEL)
+    model = packing.load(members[0][0] / "best.pt")
     task = Task.from_dict(model["task"])
     table = folder / FILE
     return FinishedRun(
         folder=folder,
         config=read_yaml(folder / "config.yaml"),
-        metrics=_read_json(folder / "metrics.json"),
+        metrics=metrics,
         versions=_read_json(folder / "versions.json"),
         sizes={part: len(rows) for part, rows in _read_json(folder / "split.json").items()},
-        epochs=pd.read_csv(folder / "curves.csv"),
+        curves=[Curve(pd.read_csv(member / "curves.csv"), found["best_epoch"]) for member, found in members],
         task=task,
         molecules=bool(model["spec"]["molecules"]),
         predictions=read_predictions(table, task) if table.is_file() else None,
     )
+
+
+def _check(folder: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        if not (folder / name).is_file():
+            raise RunError(
+                f"{folder} is not the folder of a finished run: {name} is missing. Give the folder that "
+                "plstm-graph train wrote (its --out), or let the training end with train --resume"
+            )
 
 
 def _read_json(path: Path) -> Any:

@@ -26,19 +26,25 @@ def headline(run: FinishedRun) -> list[tuple[str, str, str]]:
     """Label, figure and remark of every headline figure."""
     m, metric = run.metrics, metric_name(run.metrics["metric"])
     sizes = " / ".join(f"{run.sizes[part]:,}" for part in ("train", "valid", "test"))
-    targets = run.task.targets
+    targets, members = run.task.targets, len(run.curves)
     more = f" and {len(targets) - _NAMED} more" if len(targets) > _NAMED else ""
+    speed = f"{duration(m['seconds_per_epoch'])} per epoch on" if "seconds_per_epoch" in m else "on"
+    chosen = f"epoch {m['best_epoch'] + 1} of {m['epochs']}, the best" if members == 1 else "best epoch of every member"
     return [
         (f"Test {metric}", number(m["test"]), "mean over the targets" if len(targets) > 1 else ""),
-        (f"Validation {metric}", number(m["valid"]), f"epoch {m['best_epoch'] + 1} of {m['epochs']}, the best"),
+        (f"Validation {metric}", number(m["valid"]), chosen),
         (
             "Data",
             Path(str(run.config["data"])).name,
             f"{sum(run.sizes.values()):,} graphs: {sizes} train / valid / test",
         ),
         ("Task", _KINDS[run.task.kind], ", ".join(targets[:_NAMED]) + more),
-        ("Model", str(run.config["model"]), f"{m['parameters']:,} parameters"),
-        ("Time", duration(m["seconds"]), f"{duration(m['seconds_per_epoch'])} per epoch on {m['device']}"),
+        (
+            "Model",
+            str(run.config["model"]) + (f", {members} members" if members > 1 else ""),
+            f"{m['parameters']:,} parameters",
+        ),
+        ("Time", duration(m["seconds"]), f"{speed} {m['device']}"),
         ("Revision", str(m.get("revision") or "–"), f"plstm_graph {run.versions.get('plstm_graph', '')}"),
     ]
 
@@ -46,9 +52,7 @@ def headline(run: FinishedRun) -> list[tuple[str, str, str]]:
 def learning(run: FinishedRun) -> Section:
     """Learning curves."""
     metric = f"validation {metric_name(run.metrics['metric'])}"
-    return Section(
-        "learning", "Learning curves", [Charts(learning_curves(run.epochs, run.metrics["best_epoch"], metric))]
-    )
+    return Section("learning", "Learning curves", [Charts(learning_curves(run.curves, metric))])
 
 
 def settings(run: FinishedRun) -> Section:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from plstm_graph.errors import RunError
 from plstm_graph.report import write_report
 from plstm_graph.report.folder import read_run
 from plstm_graph.report.split import split
@@ -85,3 +86,24 @@ def test_calibration(folder: Path) -> None:
         "y", "1.500", "0.1000", "0.05000", "0.2000", "0.1500", "0.3000", "0.2500",
     ]  # fmt: skip
     assert tables(trust(read_run(folder)))[0][1][-1] == "–"
+
+
+def test_an_ensemble(folder: Path) -> None:
+    for i in range(2):
+        (folder / f"member-{i}").mkdir()
+        for name in ("curves.csv", "best.pt"):
+            (folder / f"member-{i}" / name).write_bytes((folder / name).read_bytes())
+    for name in ("curves.csv", "best.pt"):
+        (folder / name).unlink()
+    metrics = json.loads((folder / "metrics.json").read_text())
+    for key in ("best_epoch", "epochs", "seconds_per_epoch"):
+        del metrics[key]
+    members = [{"folder": f"member-{i}", "best_epoch": i} for i in range(2)]
+    (folder / "metrics.json").write_text(json.dumps(metrics | {"members": members}))
+    assert [curve.best for curve in read_run(folder).curves] == [0, 1]
+    text = write_report(folder).read_text(encoding="utf-8")
+    assert "gin, 2 members" in text
+    assert "Loss by epoch, 2 members" in text
+    (folder / "member-1" / "best.pt").unlink()
+    with pytest.raises(RunError, match=r"member-1 is not the folder of a finished run: best\.pt is missing"):
+        write_report(folder)
