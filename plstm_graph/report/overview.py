@@ -11,8 +11,8 @@ from plstm_graph.report.charts import learning_curves
 from plstm_graph.report.folder import FinishedRun
 from plstm_graph.report.format import duration, number
 
-_METRICS = {"rocauc": "ROC-AUC", "ap": "average precision", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
-_KINDS = {"regression": "Regression", "binary": "Yes/no", "multiclass": "Classes"}
+_METRICS = {"rocauc": "ROC-AUC", "ap": "average precision", "rmse": "RMSE", "mae": "MAE", "r2": "R²", "f1": "F1"}
+_KINDS = {"regression": "Regression", "binary": "Yes/no", "multiclass": "Classes", "sequence": "Sequences"}
 _NAMED = 3
 """Targets that are named in the headline."""
 

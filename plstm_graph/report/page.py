@@ -19,7 +19,7 @@ def render_report(run: FinishedRun) -> str:
     Sections for which the run left no data are left out.
     """
     sections = [overview.learning(run)]
-    if run.predictions is not None:
+    if run.predictions is not None and run.task.kind != "sequence":  # whose file names words, not their scores
         sections += [results.results(run.task, run.predictions), results.worst(run.task, run.predictions)]
     sections += [trust(run), split(run), overview.settings(run)]
     return page.render(

@@ -14,6 +14,7 @@ from sklearn import metrics
 
 from plstm_graph.errors import RunError
 from plstm_graph.report import results, write_report
+from plstm_graph.train.predictions import Predictions
 from plstm_graph.train.task import Task
 from tests.explain.browser import CHROMIUM, Browser
 from tests.report.conftest import HOSTILE, make_predictions
@@ -198,6 +199,14 @@ def test_what_is_not_there_is_left_out(make_run: Callable, tmp_path: Path) -> No
     assert "script-src" not in text  # the page's policy lets no script run
     assert text == write_report(folder).read_text(encoding="utf-8")
     assert (folder / "report.html").is_file()
+
+
+def test_sequences_have_headline_and_curves(make_run: Callable) -> None:
+    task = Task("sequence", ("word 0", "word 1"), num_classes=3, class_names=("get", "name", "end"))
+    found = Predictions(np.arange(2), np.array(["valid", "test"]), None, np.array([[0, 1]] * 2), np.array([[0, 2]] * 2))
+    text = write_report(make_run(task, found)).read_text(encoding="utf-8")
+    assert re.findall(r'<section class="card" id="(\w+)"', text) == ["learning", "settings"]
+    assert "Test F1" in text
 
 
 def test_labels_of_one_class_or_none(make_run: Callable) -> None:
