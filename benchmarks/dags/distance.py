@@ -95,6 +95,8 @@ def _recall(model: str, size: int, seed: int, quick: bool) -> Setting:
     test = (10, 30, 100, 300, 1000, 3000, 10_000)
     if model == "gps":
         test = test[:5]  # attention keeps a number for every pair of nodes
+    if model == "dagnn":
+        test = test[:6]  # one step of the interpreter per level, and per layer and direction
     return Setting(RECALL, model, seed, (10, size), test, 16 if model == "gin" else 2, batch=16, test_graphs=64)
 
 

@@ -69,6 +69,16 @@ def test_targets(code2: Path) -> None:
     assert load_code2(code2).y.shape == (3, 5)
 
 
+def test_references_are_whole_names_in_which_only_the_vocabulary_can_be_hit(code2: Path) -> None:
+    dataset = load_code2(code2, num_vocab=1, length=3)
+    rows = [[code for code in row if code >= 0] for row in dataset.graph_fields["reference"].tolist()]
+    assert rows[0] == [0, 3]  # get is the vocabulary; classes 1 and 2 are the unknown and the end
+    words = [label.split() for label in dataset.text_fields["label"]]
+    pairs = {(code, word) for row, name in zip(rows, words, strict=True) for code, word in zip(row, name, strict=True)}
+    assert len({code for code, _ in pairs}) == len({word for _, word in pairs}) == len(pairs)  # one number per word
+    assert {code for code, _ in pairs if code < dataset.num_classes} == {0}
+
+
 def test_loaded_by_name(code2: Path) -> None:
     assert load_ogb("ogbg-code2", code2).name == "ogbg-code2"
 
