@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator
 from functools import cache
@@ -21,9 +20,10 @@ FREQUENCIES = (1, 2, 4, 8)
 
 
 class GridPLSTM(nn.Module):
-    """pLSTM on a grid: two DAGs, right-down and right-up, each in both directions, so all four directions.
+    """pLSTM on a grid: two DAGs, down-right and up-right, each in both directions, so all four directions.
 
-    Blocks read the two DAGs in turn, and with ``mode="alternate"`` two blocks in P-mode are followed by two in D-mode.
+    In P-mode the layers have the grid's own transitions (``grid_axes``, section 4.3 of arXiv 2506.11997). Blocks read
+    the two DAGs in turn, and with ``mode="alternate"`` two blocks in P-mode are followed by two in D-mode.
 
     Args:
         in_channels: number of node features.
@@ -38,7 +38,13 @@ class GridPLSTM(nn.Module):
         super().__init__()
         self.encoder = nn.Linear(in_channels, width)
         self.blocks = nn.ModuleList(
-            PLSTMBlock(width, heads=heads, mode="PD"[i // 2 % 2] if mode == "alternate" else mode, direction="both")
+            PLSTMBlock(
+                width,
+                heads=heads,
+                mode="PD"[i // 2 % 2] if mode == "alternate" else mode,
+                direction="both",
+                grid_axes=2,
+            )
             for i in range(layers)
         )
         self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, out_channels)
@@ -97,20 +103,8 @@ def picture_batch(nodes: Tensor, labels: Tensor, side: int, device: str) -> Batc
 
 @cache
 def grid_dags(side: int, count: int, device: str) -> tuple[LineDAG, LineDAG]:
-    """``count`` grids whose edges lead right and down, and right and up."""
-    place = torch.arange(side * side).view(side, side)
-    dags = []
-    for rows in (place, place.flip(0)):
-        steps = ((rows[:, :-1], rows[:, 1:]), (rows[:-1], rows[1:]))
-        dag = LineDAG.from_edge_index(
-            torch.cat([torch.stack([a.flatten(), b.flatten()]) for a, b in steps], dim=1), side * side
-        )
-        across = dag.edge_index.diff(dim=0)[0].abs() == 1
-        before, after = across[dag.line_index]
-        # D-mode without turns from down to right: one path from a cell to every cell behind it (section 4.3)
-        dag = dataclasses.replace(dag, multitree=before | ~after, _cache={})
-        dags.append(LineDAG.cat([dag] * count).to(device))
-    return dags[0], dags[1]
+    """``count`` grids whose edges lead down and right, and up and right; D-mode turns from columns to rows only."""
+    return tuple(LineDAG.grid((side, side), (sign, 1)).repeat(count).to(device) for sign in (1, -1))  # type: ignore
 
 
 @cache

@@ -119,9 +119,7 @@ def make_dag(shape: str, distances: tuple[int, ...], seed: int) -> tuple[LineDAG
     if shape == "grid":
         side = far + 1  # so that the border is out of reach
         place = torch.arange(side * side).view(side, side)
-        pairs = [torch.stack([a.flatten(), b.flatten()]) for a, b in
-                 ((place[:, :-1], place[:, 1:]), (place[:-1], place[1:]))]  # fmt: skip
-        dag = LineDAG.from_edge_index(torch.cat(pairs, dim=1), side * side)
+        dag = LineDAG.grid((side, side))
         return dag, (place // side + place % side).flatten(), [int(place[d // 2, d - d // 2]) for d in distances]
     branching = 0.0 if shape == "path" else 0.5
     (data,) = make_recall(1, max(2, far), pairs=1, branching=branching, seed=seed)
