@@ -34,8 +34,15 @@ def center(data: Any) -> Tensor:
     return _breadth_first(data, central=True)
 
 
+def random_root(data: Any) -> Tensor:
+    """Breadth first from a random node of every connected component, new at every call, from torch's global generator.
+
+    As :func:`canonical`, but for the root: what random SMILES of a molecule are to its canonical one.
+    """
+    return _outwards(data, random(data), central=False)
+
+
 def _breadth_first(data: Any, central: bool, exact: bool = False) -> Tensor:
-    from plstm_graph.graph._canonical_kernels import distance_from_root  # compiles on first use
     from plstm_graph.graph.canonical import canonical_rank
 
     rank = None if exact else data.get("canonical_rank")
@@ -44,6 +51,13 @@ def _breadth_first(data: Any, central: bool, exact: bool = False) -> Tensor:
         rank = canonical_rank(data.edge_index, data.num_nodes, *colors, exact=exact)
     elif list(rank.shape) != [data.num_nodes]:
         raise GraphError(f"canonical_rank must give one rank per node ([{data.num_nodes}]), got {list(rank.shape)}")
+    return _outwards(data, rank, central)
+
+
+def _outwards(data: Any, rank: Tensor, central: bool) -> Tensor:
+    """Breadth first from the node of least rank, or from the centre, ties by rank."""
+    from plstm_graph.graph._canonical_kernels import distance_from_root  # compiles on first use
+
     tail, head = (row.copy() for row in data.edge_index.cpu().numpy())
     distance = torch.from_numpy(distance_from_root(tail, head, data.num_nodes, rank.cpu().numpy(), central))
     return distance.to(rank.device) * data.num_nodes + rank
@@ -65,6 +79,7 @@ ORIENTATIONS: dict[str, Callable[[Any], Tensor]] = {
     "center": center,
     "index": index,
     "random": random,
+    "random-root": random_root,
 }
 
 

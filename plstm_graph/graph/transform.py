@@ -33,8 +33,9 @@ class ToLineDAG(BaseTransform):
     Args:
         order: ``"canonical"`` (invariant to the numbering of the nodes), ``"bliss"`` (the same, and exact for strongly
             regular graphs too), ``"center"`` (outwards from the centre of the graph), ``"index"`` (numbering of the
-            nodes, as in the paper), ``"random"`` (new at every call), ``"directed"`` (edges are always taken as
-            directed), a callable ``data -> [N]``, or the name of a node attribute that holds the ranks.
+            nodes, as in the paper), ``"random"`` (new at every call), ``"random-root"`` (outwards from a random
+            node, new at every call), ``"directed"`` (edges are always taken as directed), a callable ``data -> [N]``,
+            or the name of a node attribute that holds the ranks.
         cycles: what to do with a cyclic directed graph. ``"raise"`` a ``CycleError`` that names a cycle;
             ``"condense"``: every strongly connected component becomes one node with the mean features of its members,
             and the edges inside are dropped (``data.member_of``, ``data.num_dropped``); ``"break"``: few edges, chosen

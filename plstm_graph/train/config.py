@@ -51,7 +51,12 @@ class TrainConfig:
     split_column: str | None = _option(None, "Data", "Column that says train, valid or test for every row")
     split_seed: int = _option(0, "Data", "Seed of a random split")
     fold: int = _option(0, "Data", "Fold of a data set that is split in ten folds (TUDataset)")
-    order: str = _option("canonical", "Data", "Orientation of bonds: canonical, center, index, random or directed")
+    order: str = _option(
+        "canonical", "Data", "Orientation of bonds: canonical, center, index, random, random-root or directed"
+    )
+    train_order: str | None = _option(
+        None, "Data", "Orientation while training, such as random-root, new in every epoch; order by default"
+    )
     workers: int = _option(0, "Data", "Processes that prepare batches; 0 prepares them in the main process")
 
     model: str = _option("plstm", "Model", "plstm, or a baseline: gcn, gin, gine, gat, mpnn, gps, lstm, dagnn")

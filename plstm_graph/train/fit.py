@@ -61,7 +61,14 @@ def fit(
     """
     steps = len(train)
     warmup = math.ceil(config.warmup_epochs * steps)
-    settings = OptimizerSettings(config.lr, config.weight_decay, config.schedule, warmup, config.epochs * steps)
+    settings = OptimizerSettings(
+        config.lr,
+        config.weight_decay,
+        config.schedule,
+        warmup,
+        config.epochs * steps,
+        fused=config.precision != "16-mixed",
+    )
     module = GraphModule(predictor, settings)
     history = History(folder, config.seed, num_graphs, config.patience, save_best, keep_last)
     shown = [EpochProgress(history, config.epochs, console)] if console is not None else []

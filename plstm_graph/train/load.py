@@ -48,7 +48,7 @@ def make_source(dataset: PackedDataset, config: TrainConfig) -> Source:
     Raises:
         ConfigError: a setting does not fit the data.
     """
-    transform = orient(config.model, config.order)
+    final, training = (orient(config.model, order) for order in (config.order, config.train_order or config.order))
 
     def make_batches(rows: np.ndarray, shuffle: bool) -> Iterable:
         return GraphLoader(
@@ -56,7 +56,7 @@ def make_source(dataset: PackedDataset, config: TrainConfig) -> Source:
             config.batch_size,
             rows=torch.from_numpy(rows),
             shuffle=shuffle,
-            transform=transform,
+            transform=training if shuffle else final,
             num_workers=config.workers,
             seed=config.seed,
         )

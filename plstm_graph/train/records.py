@@ -17,8 +17,12 @@ _NOT_PART_OF_THE_MODEL = ("seed", "fold", "workers", "accelerator", "devices", "
 
 
 def config_key(config: TrainConfig) -> str:
-    """Twelve letters that differ between two configurations, but not between folds, seeds or machines."""
-    values = {k: v for k, v in config.to_dict().items() if k not in _NOT_PART_OF_THE_MODEL}
+    """Twelve letters that differ between two configurations, but not between folds, seeds or machines.
+
+    Settings that are not set do not count, so that records stay valid when an option is added.
+    """
+    unset: tuple = (None, [], {})
+    values = {k: v for k, v in config.to_dict().items() if k not in _NOT_PART_OF_THE_MODEL and v not in unset}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 

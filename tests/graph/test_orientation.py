@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import networkx as nx
 import pytest
 import torch
 from torch_geometric.data import Batch, Data, HeteroData
@@ -65,16 +66,37 @@ def test_index_is_the_numbering():
     assert (dag.edge_index[0] < dag.edge_index[1]).all()
 
 
-def test_random_is_new_each_time_and_follows_the_seed():
+@pytest.mark.parametrize("order", ["random", "random-root"])
+def test_random_is_new_each_time_and_follows_the_seed(order):
     data = colored_graph(2)
 
     def draw(seed=None):
         if seed is not None:
             torch.manual_seed(seed)
-        return ToLineDAG("random")(data).dag.edge_index.tolist()
+        return ToLineDAG(order)(data).dag.edge_index.tolist()
 
     assert draw(1) == draw(1)
     assert len({str(draw()) for _ in range(5)}) > 1
+
+
+def test_random_root_leads_outwards_from_one_node_of_every_component():
+    """Edges go from a node to one as far from the root or one step farther, as networkx measures it."""
+    ring, tail = nx.cycle_graph(6), nx.path_graph(4)
+    graph = nx.disjoint_union(nx.compose(ring, nx.relabel_nodes(tail, {0: 0, 1: 6, 2: 7, 3: 8})), nx.path_graph(3))
+    edges = torch.tensor(list(graph.edges)).T
+    data = Data(edge_index=torch.cat([edges, edges.flip(0)], dim=1), num_nodes=graph.number_of_nodes())
+    seen = set()
+    for seed in range(60):
+        torch.manual_seed(seed)
+        tails, heads = ToLineDAG("random-root")(data).dag.edge_index.tolist()
+        roots = sorted(set(tails) - set(heads))
+        assert len(roots) == 2
+        for root in roots:
+            distance = nx.single_source_shortest_path_length(graph, root)
+            steps = [distance[h] - distance[t] for t, h in zip(tails, heads, strict=True) if t in distance]
+            assert set(steps) <= {0, 1}
+        seen.update(roots)
+    assert seen == set(graph)
 
 
 def test_callable_and_attribute():
@@ -86,7 +108,7 @@ def test_callable_and_attribute():
     assert (by_name.edge_index[0] > by_name.edge_index[1]).all()
 
 
-@pytest.mark.parametrize("order", ["canonical", "center", "index", "random", "directed"])
+@pytest.mark.parametrize("order", ["canonical", "center", "index", "random", "random-root", "directed"])
 def test_directed_input_keeps_its_directions(order):
     edges = torch.tensor([[2, 1, 2], [1, 0, 3]])
     dag = ToLineDAG(order)(Data(edge_index=edges, num_nodes=4)).dag

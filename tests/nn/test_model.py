@@ -36,6 +36,7 @@ def molecule_model(out_channels: int = 2, **options) -> PLSTM:
         {"virtual_node": True, "depth_encoding": True, "degree_encoding": False},
         {"readout": "layers", "pooling": "sum", "block_norm": "batch", "local": True},
         {"pooling": "max", "block_norm": "rms", "mlp_ratio": 0, "key_dim": 3},
+        {"readout": "layers", "pooling": "norm+max+mean"},
         {"dropout": 0.2, "drop_path": 0.3, "block_norm": "none", "norm": "linf"},
     ],
     ids=str,
@@ -95,6 +96,17 @@ def test_any_smiles_of_a_molecule_gives_the_same():
         out = [model(ToLineDAG()(from_smiles(s, chirality="canonical"))) for s in (smiles, *written)]
         for other in out[1:]:
             torch.testing.assert_close(other, out[0])
+
+
+@pytest.mark.parametrize("pooling", ["norm", "mean+norm"])
+def test_norm_pooling_is_a_sum_over_the_typical_size(pooling):
+    model, batch = molecule_model(pooling=pooling), molecules()
+    x = torch.randn(batch.num_nodes, 5)
+    found = model.pool(x, batch.batch, dim_size=len(SMILES))
+    sums = torch.stack([x[batch.batch == g].sum(0) for g in range(len(SMILES))])
+    torch.testing.assert_close(found[:, -5:], sums / 20)
+    if pooling == "mean+norm":
+        torch.testing.assert_close(found[:, :5], sums / batch.batch.bincount()[:, None])
 
 
 def test_random_walk_encodings():

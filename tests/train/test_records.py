@@ -23,6 +23,15 @@ def test_key_changes_with_the_model_only() -> None:
     assert len({config_key(c) for c in [config, *other]}) == 4
 
 
+def test_key_does_not_change_when_an_option_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = config_key(TrainConfig())
+    more = TrainConfig().to_dict() | {"new_option": None, "new_list": [], "new_options": {}}
+    monkeypatch.setattr(TrainConfig, "to_dict", lambda self: more)
+    assert config_key(TrainConfig()) == before
+    monkeypatch.setattr(TrainConfig, "to_dict", lambda self: more | {"new_option": "set"})
+    assert config_key(TrainConfig()) != before
+
+
 def test_an_unfinished_line_is_dropped_and_written_over(tmp_path: Path) -> None:
     file = tmp_path / "new" / "x.jsonl"
     append_record(file, part(0, test=0.5))
