@@ -67,7 +67,7 @@ def fit(
         config.schedule,
         warmup,
         config.epochs * steps,
-        fused=config.precision != "16-mixed",
+        fused=config.precision in ("32-true", "64-true"),
     )
     module = GraphModule(predictor, settings)
     history = History(folder, config.seed, num_graphs, config.patience, save_best, keep_last)

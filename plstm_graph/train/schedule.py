@@ -20,7 +20,8 @@ class OptimizerSettings:
         schedule: ``"cosine"`` or ``"constant"``, after the warm-up.
         warmup: steps of linear warm-up.
         total: steps of the whole run.
-        fused: update all weights in one pass, a tenth of the time for many small ones; loss scaling forbids it.
+        fused: update all weights in one pass, a tenth of the time for many small ones; Lightning then cannot clip
+            gradients of mixed precision.
     """
 
     lr: float
