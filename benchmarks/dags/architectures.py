@@ -58,7 +58,9 @@ def train_and_test(config: TrainConfig) -> Record:
     from plstm_graph.train.run import run_training
 
     with tempfile.TemporaryDirectory(prefix="plstm_graph-") as name:
-        result = run_training(config, Path(name) / "run", tensorboard=False, keep_last=False, predictions=False)
+        result = run_training(
+            config, Path(name) / "run", tensorboard=False, keep_last=False, predictions=False, trust=False
+        )
         predictor = load_model(result.folder)[1].eval()
     source = load_source(config)
     source.release_test(result.best_epoch)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -16,13 +17,15 @@ import numpy as np
 
 from plstm_graph.chem._progress import molecules_bar
 from plstm_graph.chem.arrays import Chirality, Packed, check_chirality, concatenate, pack, spread
+from plstm_graph.chem.fingerprint import noting_fingerprints, unpack_fingerprints
 from plstm_graph.chem.parse import FailedRow, parse_rows, quiet_errors, smiles_error
 from plstm_graph.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_Result = tuple[int, int, Packed, list[FailedRow]]
+_Result = tuple[int, int, Packed, list[FailedRow], np.ndarray | None]
+_Make = Callable[[int, Sequence[object]], _Result]
 OnError = Literal["raise", "skip", "nan"]
 
 
@@ -36,6 +39,7 @@ class FeaturizedChunk:
         packed: their graphs, see :data:`plstm_graph.chem.arrays.Packed`.
         row: ``[G]`` the input row of each graph.
         failed: the rows that could not be read.
+        fingerprint: ``[G, 32]`` Morgan fingerprints, if asked for; see :mod:`plstm_graph.chem.fingerprint`.
     """
 
     start: int
@@ -43,6 +47,7 @@ class FeaturizedChunk:
     packed: Packed
     row: np.ndarray
     failed: list[FailedRow]
+    fingerprint: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -137,11 +142,13 @@ def iter_featurize(
     progress: bool = False,
     chunk_size: int = 500,
     total: int | None = None,
+    fingerprints: bool = False,
 ) -> Iterator[FeaturizedChunk]:
     """Like :func:`featurize`, chunk by chunk, for inputs that do not fit into memory.
 
     The input is read no further ahead than a few chunks per worker. ``total`` is the number of rows, for the bar;
-    it is found out by itself where the input has a length.
+    it is found out by itself where the input has a length. ``fingerprints`` adds Morgan fingerprints, of which a row
+    that ``on_error="nan"`` keeps has one without bits.
 
     Raises:
         SmilesError, ConfigError: as :func:`featurize` does.
@@ -149,55 +156,59 @@ def iter_featurize(
     _check(smiles, on_error, chirality, workers, chunk_size)
     if total is None and isinstance(smiles, Sized):
         total = len(smiles)
-    return _run(smiles, on_error, chirality, workers, progress, chunk_size, total)
+    if workers:
+        pack((), chirality)  # compile before forking: the workers inherit it
+    make = partial(_featurize, chirality=chirality, fingerprints=fingerprints)
+    return _run(smiles, on_error, make, workers, progress, chunk_size, total)
 
 
 def _run(
     smiles: Iterable[object],
     on_error: OnError,
-    chirality: Chirality,
+    make: _Make,
     workers: int,
     progress: bool,
     chunk_size: int,
     total: int | None,
 ) -> Iterator[FeaturizedChunk]:
     pieces = _pieces(smiles, chunk_size)
-    work = _in_processes(pieces, chirality, workers) if workers else _here(pieces, chirality)
+    work = _in_processes(pieces, make, workers) if workers else _here(pieces, make)
     with closing(work), molecules_bar(total) if progress else nullcontext() as advance:
-        for start, size, packed, failed in work:
+        for start, size, packed, failed, fingerprint in work:
             if failed and on_error == "raise":
                 raise smiles_error(failed[0].smiles, failed[0].reason, failed[0].row)
             lost = np.array([row for row, *_ in failed], np.int64) - start
             row = np.delete(np.arange(size), lost)
             if on_error == "nan":
+                if fingerprint is not None:
+                    fingerprint = np.insert(fingerprint, lost - np.arange(len(lost)), 0, axis=0)
                 packed, row = spread(packed, row, size), np.arange(size)
             if advance is not None:
                 advance(size)
-            yield FeaturizedChunk(start, size, packed, row + start, failed)
+            yield FeaturizedChunk(start, size, packed, row + start, failed, fingerprint)
 
 
-def _featurize(start: int, piece: Sequence[object], chirality: Chirality) -> _Result:
+def _featurize(start: int, piece: Sequence[object], *, chirality: Chirality, fingerprints: bool) -> _Result:
     failed: list[FailedRow] = []
+    noted: list[bytes] = []
     with quiet_errors():
-        packed = pack(parse_rows(enumerate(piece, start), failed), chirality)
-    return start, len(piece), packed, failed
+        mols = parse_rows(enumerate(piece, start), failed)
+        packed = pack(noting_fingerprints(mols, noted) if fingerprints else mols, chirality)
+    return start, len(piece), packed, failed, unpack_fingerprints(noted) if fingerprints else None
 
 
-def _here(pieces: Iterable[tuple[int, list]], chirality: Chirality) -> Generator[_Result, None, None]:
+def _here(pieces: Iterable[tuple[int, list]], make: _Make) -> Generator[_Result, None, None]:
     for start, piece in pieces:
-        yield _featurize(start, piece, chirality)
+        yield make(start, piece)
 
 
-def _in_processes(
-    pieces: Iterable[tuple[int, list]], chirality: Chirality, workers: int
-) -> Generator[_Result, None, None]:
+def _in_processes(pieces: Iterable[tuple[int, list]], make: _Make, workers: int) -> Generator[_Result, None, None]:
     """Results in the order of the pieces, with at most two pieces per worker under way."""
-    pack((), chirality)  # compile before forking: the workers inherit it
     waiting: deque = deque()
     pool = ProcessPoolExecutor(workers)
     try:
         for start, piece in pieces:
-            waiting.append((start, len(piece), pool.submit(_featurize, start, piece, chirality)))
+            waiting.append((start, len(piece), pool.submit(make, start, piece)))
             if len(waiting) >= 2 * workers:
                 yield _result(*waiting.popleft())
         while waiting:

@@ -76,6 +76,7 @@ def make_source(dataset: PackedDataset, config: TrainConfig) -> Source:
         smiles=dataset.smiles,
         read_labels=read_labels,
         make_batches=make_batches,
+        read_graphs=lambda rows: dataset.subset(torch.from_numpy(rows)),
     )
 
 

@@ -17,9 +17,13 @@ from plstm_graph.train import packing
 from plstm_graph.train.load import orient
 from plstm_graph.train.predictor import GraphPredictor
 from plstm_graph.train.task import Task
+from plstm_graph.trust.record import Trust
 
 if TYPE_CHECKING:
     from plstm_graph.chem.arrays import Packed
+
+ENSEMBLE = "ensemble.pt"
+"""File that makes a folder an ensemble; see :mod:`plstm_graph.train.ensemble`."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +71,15 @@ class ModelSpec:
         return batch if transform is None else transform(batch)
 
 
-def save_model(path: Path, spec: ModelSpec, predictor: GraphPredictor) -> None:
-    """Write a model file."""
+def save_model(path: Path, spec: ModelSpec, predictor: GraphPredictor, trust: Trust | None = None) -> None:
+    """Write a model file; ``trust`` is what was calibrated after the training."""
     content = {
         "kind": "model",
         "version": plstm_graph.__version__,
         "spec": vars(spec),
         "task": predictor.task.to_dict(),
         "state_dict": dict(predictor.state_dict()),
+        "trust": (trust or Trust()).to_dict(),
     }
     packing.save(path, content)
 
@@ -83,9 +88,18 @@ def load_model(path: str | Path) -> tuple[ModelSpec, GraphPredictor]:
     """Read a model file, or the best model of a run folder; the model is in evaluation mode, on the CPU.
 
     Raises:
-        RunError: there is no model at ``path``.
+        RunError: there is no model at ``path``, or it is an ensemble, which
+            :func:`plstm_graph.train.ensemble.load_ensemble` reads.
     """
+    spec, predictor, _ = read_model(path)
+    return spec, predictor
+
+
+def read_model(path: str | Path) -> tuple[ModelSpec, GraphPredictor, Trust]:
+    """:func:`load_model`, and what was calibrated after the training; nothing for a model that never was."""
     path = Path(path)
+    if (path / ENSEMBLE).is_file():
+        raise RunError(f"{path} is an ensemble: take the folder of one member, such as {first_member(path)}")
     if path.is_dir():
         path = path / "best.pt"
     content = packing.load(path)
@@ -94,17 +108,26 @@ def load_model(path: str | Path) -> tuple[ModelSpec, GraphPredictor]:
     spec = ModelSpec(**content["spec"])
     predictor = spec.build(Task.from_dict(content["task"]))
     predictor.load_state_dict(content["state_dict"])
-    return spec, predictor.eval()
+    trust = Trust.from_dict(content["trust"]) if "trust" in content else Trust()
+    if trust.temperature:
+        predictor.temperature = torch.tensor(trust.temperature)
+    return spec, predictor.eval(), trust
+
+
+def first_member(path: str | Path) -> Path:
+    """Folder of the first member if ``path`` is the folder of an ensemble, else ``path``."""
+    path = Path(path)
+    return path / packing.load(path / ENSEMBLE)["members"][0] if (path / ENSEMBLE).is_file() else path
 
 
 def load_molecule_model(path: str | Path) -> tuple[ModelSpec, GraphPredictor]:
-    """:func:`load_model`, for a model that is to read SMILES.
+    """:func:`load_model`, for a model that is to read SMILES; of an ensemble, the first member.
 
     Raises:
         RunError: there is no model at ``path``.
         ConfigError: the model does not take molecules.
     """
-    spec, predictor = load_model(path)
+    spec, predictor = load_model(first_member(path))
     if not spec.molecules:
         raise ConfigError(f"{path} was trained on graphs that are not molecules with atom features: it takes no SMILES")
     return spec, predictor

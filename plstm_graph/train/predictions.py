@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from plstm_graph.errors import RunError
+from plstm_graph.train.ensemble import probabilities
 from plstm_graph.train.predict_table import class_names, prediction_columns
 from plstm_graph.train.task import Task
 
@@ -54,16 +55,17 @@ class Predictions:
         return len(self.row)
 
 
-def as_predictions(source: Source, scores: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Predictions:
+def as_predictions(
+    source: Source, scores: Mapping[str, tuple[np.ndarray, np.ndarray]], temperature: Sequence[float] = ()
+) -> Predictions:
     """Predictions of some parts of a data set.
 
     Args:
         source: the data set.
         scores: part → labels and scores of its graphs, in the order of the split (see
             :func:`plstm_graph.train.outputs.score_batches`).
+        temperature: of the probabilities, if they were calibrated.
     """
-    from scipy.special import expit, softmax
-
     graphs = np.concatenate([source.splits[part] for part in scores])
     true, score = (np.concatenate(arrays) for arrays in zip(*scores.values(), strict=True))
     kind = source.task.kind
@@ -73,7 +75,7 @@ def as_predictions(source: Source, scores: Mapping[str, tuple[np.ndarray, np.nda
         part=np.repeat(list(scores), [len(y) for y, _ in scores.values()]),
         smiles=None if source.smiles is None else np.array([source.smiles[i] for i in graphs], object),
         true=true,
-        predicted=expit(score) if kind == "binary" else softmax(score, axis=1) if kind == "multiclass" else score,
+        predicted=score if kind in ("regression", "sequence") else probabilities(source.task, score, temperature),
     )
 
 

@@ -15,6 +15,8 @@ class GraphPredictor(nn.Module):
 
     Regression targets are standardised inside: the network sees mean 0 and deviation 1, losses are in these units,
     scores and predictions in the units of the table. Both numbers are buffers, hence part of every checkpoint.
+    Probabilities are those of logits over ``temperature`` (``[T]``, or ``[1]`` for classes), which is 1 unless the
+    model was calibrated; losses and scores know nothing of it.
 
     Args:
         net: module with ``forward(data) -> [G, T]``.
@@ -37,6 +39,7 @@ class GraphPredictor(nn.Module):
         size = task.num_outputs
         self.register_buffer("mean", torch.zeros(size) if mean is None else mean.float())
         self.register_buffer("std", torch.ones(size) if std is None else std.float())
+        self.register_buffer("temperature", torch.ones(1), persistent=False)  # the model file keeps it with its trust
         self.register_buffer("class_weight", class_weight, persistent=False)  # of use in training only
 
     def forward(self, data: Data) -> Tensor:
@@ -95,4 +98,5 @@ class GraphPredictor(nn.Module):
         """``[G, T]`` for users: values in the units of the targets, probabilities, or for sequences classes."""
         if self.task.kind in ("regression", "sequence"):
             return self.scores(raw)
-        return raw.float().sigmoid() if self.task.kind == "binary" else raw.float().softmax(dim=-1)
+        logits = raw.float() / self.temperature
+        return logits.sigmoid() if self.task.kind == "binary" else logits.softmax(dim=-1)

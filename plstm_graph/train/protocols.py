@@ -82,9 +82,8 @@ def run_part(config: TrainConfig, console: Any = None) -> Record:
         return run_classic(config)
     folder = Path(tempfile.mkdtemp(prefix="plstm_graph-"))
     try:
-        result = run_training(
-            config, folder, console=console, tensorboard=False, keep_last=False, predictions=False, describe_split=False
-        )
+        off = dict.fromkeys(("tensorboard", "keep_last", "predictions", "describe_split", "trust"), False)
+        result = run_training(config, folder, console=console, **off)
         return result.record()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

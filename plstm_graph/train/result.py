@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class RunResult:
         peak_memory_mb: largest resident memory.
         device: where it ran.
         revision: git revision of the library.
+        trust: coverage, calibration and domain, see :mod:`plstm_graph.train.assess`; empty if not asked for.
     """
 
     config: TrainConfig
@@ -42,6 +43,7 @@ class RunResult:
     peak_memory_mb: float
     device: str
     revision: str | None
+    trust: dict[str, Any] = field(default_factory=dict)
 
     @property
     def seconds_per_epoch(self) -> float:
@@ -63,6 +65,7 @@ class RunResult:
             "peak_memory_mb": round(self.peak_memory_mb, 1),
             "device": self.device,
             "revision": self.revision,
+            **self.trust,
         }
 
     def record(self) -> Record:

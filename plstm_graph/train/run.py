@@ -10,12 +10,14 @@ from typing import Any
 
 import lightning.pytorch as pl
 
+from plstm_graph.data import PackedDataset
 from plstm_graph.nn.baselines import MODELS, model_options
+from plstm_graph.train.assess import Scored, assess
 from plstm_graph.train.config import TrainConfig, convert
 from plstm_graph.train.fit import fit
 from plstm_graph.train.history import History
 from plstm_graph.train.labels import balanced_weights, standardisation
-from plstm_graph.train.load import load_source
+from plstm_graph.train.load import load_source, make_source
 from plstm_graph.train.metrics import evaluate
 from plstm_graph.train.model_file import ModelSpec, load_model, save_model
 from plstm_graph.train.outputs import score_batches
@@ -26,6 +28,7 @@ from plstm_graph.train.result import RunResult
 from plstm_graph.train.run_folder import draw_curves, log_to, open_folder, revision, write_json, write_splits
 from plstm_graph.train.source import Source
 from plstm_graph.train.split_report import add_test_labels, summary_lines, write_split_report
+from plstm_graph.trust.record import Trust
 
 log = logging.getLogger("plstm_graph")
 
@@ -40,6 +43,8 @@ def run_training(
     keep_last: bool = True,
     predictions: bool = True,
     describe_split: bool = True,
+    trust: bool = True,
+    dataset: PackedDataset | None = None,
 ) -> RunResult:
     """Train, choose the best validation epoch, test its model, and leave everything in the run folder.
 
@@ -52,6 +57,8 @@ def run_training(
         keep_last: write ``last.pt``, which ``resume`` needs, after every epoch.
         predictions: write ``predictions.csv``; see :mod:`plstm_graph.train.predictions`.
         describe_split: for molecules, write and show what the parts of the split hold.
+        trust: calibrate the model on the validation split; see :mod:`plstm_graph.train.assess`.
+        dataset: the data that ``config`` names, if it is loaded already.
 
     Raises:
         ConfigError: a setting does not fit the data or the model.
@@ -62,7 +69,7 @@ def run_training(
     open_folder(folder, config, resume)
     handler = log_to(folder)
     try:
-        source = load_source(config)
+        source = load_source(config) if dataset is None else make_source(dataset, config)
         write_splits(folder, source.splits)
         log.info("data %s: %s", source.name, {name: len(rows) for name, rows in source.splits.items()})
         if describe_split and source.smiles is not None:
@@ -70,7 +77,7 @@ def run_training(
         spec, predictor = make_predictor(config, source)
         log.info("model %s: %s parameters", config.model, f"{count_parameters(predictor):,}")
         history = _fit(config, source, spec, predictor, folder, resume, console, tensorboard, keep_last)
-        return _finish(config, source, history, predictor, folder, start, predictions)
+        return _finish(config, source, history, predictor, folder, start, predictions, trust)
     finally:
         log.removeHandler(handler)
         handler.close()
@@ -151,18 +158,26 @@ def _finish(
     folder: Path,
     start: float,
     predictions: bool,
+    trust: bool,
 ) -> RunResult:
     """Test the model of the best validation epoch; only now may the test split be read."""
     device = history.device
-    _, best = load_model(folder)
+    spec, best = load_model(folder)
     best.to(device)
+    trust = trust and source.task.kind != "sequence"  # classes come without probabilities there
     known = [part for part in ("train", "valid") if predictions and _is_quick(source, part)]
+    known += ["valid"] if trust and "valid" not in known else []
     scores = {part: score_batches(best, source.batches_in_order(part), device) for part in known}
     source.release_test(history.best_epoch)
     add_test_labels(folder, source)
     scores["test"] = score_batches(best, source.batches("test"), device)
+    learnt, findings = Trust(), {}
+    if trust:
+        valid, test = (Scored.of_one(source.task, *scores[part]) for part in ("valid", "test"))
+        learnt, findings = assess(best, valid, test, source, folder, config.seed)
+        save_model(folder / "best.pt", spec, best.cpu(), learnt)
     if predictions:
-        write_predictions(folder / FILE, source.task, as_predictions(source, scores))
+        write_predictions(folder / FILE, source.task, as_predictions(source, scores, learnt.temperature))
     result = RunResult(
         config=config,
         folder=folder,
@@ -176,6 +191,7 @@ def _finish(
         peak_memory_mb=peak_memory_mb(),
         device=str(device),
         revision=revision(),
+        trust=findings,
     )
     write_json(folder / "metrics.json", result.metrics())
     draw_curves(folder / "curves.png", history.epochs, history.best_epoch, f"validation {source.task.metric}")

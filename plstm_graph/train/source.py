@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
 
 from plstm_graph.errors import ConfigError, RunError
 from plstm_graph.train.task import Task
+
+if TYPE_CHECKING:
+    from plstm_graph.data import PackedDataset
 
 MakeBatches = Callable[[np.ndarray, bool], Iterable]
 """``(rows, shuffle) -> batches``, with a length; shuffled anew at every iteration."""
@@ -35,6 +38,7 @@ class Source:
         splits: rows of ``train``, ``valid`` and ``test``.
         read_labels: ``rows -> [G, T]`` float with NaN where missing, or ``[G]`` int64 with -1 where missing.
         make_batches: see :data:`MakeBatches`.
+        read_graphs: ``rows -> graphs`` with all that the data set knows of them, or ``None``.
 
     Raises:
         ConfigError: a split is empty.
@@ -51,6 +55,7 @@ class Source:
     row: np.ndarray | None = field(default=None, repr=False)
     smiles: Sequence[str] | None = field(default=None, repr=False)
     chirality: str = "written"
+    read_graphs: Callable[[np.ndarray], PackedDataset] | None = field(default=None, repr=False)
     chosen_epoch: int | None = None
 
     def __post_init__(self) -> None:
@@ -72,6 +77,11 @@ class Source:
         """Batches of a split, none of them shuffled."""
         self._check(part)
         return self.make_batches(self.splits[part], False)
+
+    def graphs(self, part: str) -> PackedDataset | None:
+        """Graphs of a split, or ``None`` if the source gives batches only."""
+        self._check(part)
+        return None if self.read_graphs is None else self.read_graphs(self.splits[part])
 
     def release_test(self, best_epoch: int) -> None:
         """Open the test split, now that ``best_epoch`` was chosen by validation alone.

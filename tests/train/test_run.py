@@ -34,7 +34,8 @@ def test_a_run_learns_and_leaves_everything(kind: str, train_tiny: Train, tmp_pa
         "curves.png",
         "predictions.csv",
     }
-    assert names == wanted | {"best.pt", "last.pt", "log.txt"}
+    picture = "coverage.png" if kind == "regression" else "reliability.png"
+    assert names == wanted | {"best.pt", "last.pt", "log.txt", picture}
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["test"] == result.test
     assert metrics["parameters"] == sum(p.numel() for p in load_model(tmp_path / "run")[1].parameters())
