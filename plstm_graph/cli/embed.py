@@ -11,7 +11,9 @@ from plstm_graph.cli.options import SMILES_COLUMN
 
 
 def embed(
-    model: Annotated[Path, typer.Argument(help="Run folder of a training, or its best.pt.")],
+    model: Annotated[
+        Path, typer.Argument(help="Run folder of a training, or its best.pt, or an ensemble (its first member).")
+    ],
     molecules: Annotated[Path, typer.Argument(help="Table of molecules: CSV or SDF (also .gz), or Parquet.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write, .parquet or .npz.", show_default=False)],
     smiles_column: Annotated[
@@ -30,6 +32,7 @@ def embed(
     its embedding is missing, and embedding_error (failed_reason) says why.
     """
     from plstm_graph.train.embed_table import embed_table
+    from plstm_graph.train.model_file import first_member
 
     report = embed_table(
         model,
@@ -41,4 +44,6 @@ def embed(
         workers=workers,
         progress=not quiet,
     )
+    if first_member(model) != model:
+        typer.echo(f"{model} is an ensemble: these are the embeddings of {first_member(model)}")
     typer.echo(report)

@@ -14,9 +14,7 @@ import pyarrow as pa
 from plstm_graph.chem import FeaturizedChunk, iter_featurize
 from plstm_graph.data.formats import WRITABLE, check_ending, check_not_input, create_table, open_table
 from plstm_graph.data.formats.molecules import find_smiles, stream_molecules
-from plstm_graph.train.model_file import ModelSpec, load_molecule_model
-from plstm_graph.train.outputs import predict_batch
-from plstm_graph.train.predictor import GraphPredictor
+from plstm_graph.train.molecule_predictor import MoleculePredictor
 from plstm_graph.train.task import Task
 
 REASON = "prediction_error"
@@ -32,19 +30,19 @@ class PredictReport:
         failed: rows without a prediction.
         seconds: wall time.
         out: the file written.
+        notes: what to know about the new columns.
     """
 
     rows: int
     failed: int
     seconds: float
     out: Path
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         rate = self.rows / self.seconds if self.seconds else 0.0
-        return (
-            f"{self.rows - self.failed:,} of {self.rows:,} rows predicted, {rate:,.0f} molecules per second\n"
-            f"wrote {self.out}"
-        )
+        first = f"{self.rows - self.failed:,} of {self.rows:,} rows predicted, {rate:,.0f} molecules per second"
+        return "\n".join([first, *self.notes, f"wrote {self.out}"])
 
 
 def predict_table(
@@ -57,16 +55,19 @@ def predict_table(
     device: str = "cpu",
     workers: int = 0,
     progress: bool = True,
+    coverage: float | None = None,
+    similarity: bool = True,
 ) -> PredictReport:
     """Write ``table`` with predictions behind its columns.
 
     All rows and columns of the input come out as they went in, in the same order; from Parquet to Parquet with their
     types. New columns: ``predicted_<target>`` (value, or probability of a yes/no target, or most likely class),
-    ``probability_<class>`` for every class of a multi-class target, and ``prediction_error``. In a CSV file columns may
-    share a name, so long as that of the SMILES column is unique.
+    ``probability_<class>`` for every class of a multi-class target; for a model that was calibrated, the columns of
+    :class:`plstm_graph.train.molecule_predictor.MoleculePredictor`, such as ``<target>_low`` and ``warning``; and
+    ``prediction_error``. In a CSV file columns may share a name, so long as that of the SMILES column is unique.
 
     Args:
-        model: run folder or model file.
+        model: run folder, folder of an ensemble, or model file.
         table: CSV, Parquet or SDF, see :mod:`plstm_graph.data.formats`.
         out: CSV or Parquet file to write; rows are written as they are predicted. A Parquet file appears once it is
             complete.
@@ -76,18 +77,20 @@ def predict_table(
         device: where to run.
         workers: processes that read SMILES.
         progress: show a bar with molecules per second, if stderr is a terminal.
+        coverage: of the intervals; ``None`` is 0.9, as far as the validation split was large enough.
+        similarity: write the similarity to the nearest training molecule.
 
     Raises:
         TableError: the table cannot be read, its SMILES column is missing or ambiguous, or (Parquet) two columns
             would have one name.
-        ConfigError: the model does not take molecules, a file has an unknown ending, or ``out`` is ``table``.
+        ConfigError: the model does not take molecules or cannot give this coverage, a file has an unknown ending, or
+            ``out`` is ``table``.
         RunError: there is no model.
     """
     start = time.perf_counter()
     check_ending(out, WRITABLE)
     check_not_input(out, table)
-    spec, predictor = load_molecule_model(model)
-    predictor.to(device)
+    predictor = MoleculePredictor.load(model, coverage=coverage, similarity=similarity, device=device)
     rows = failed = 0
     waiting: deque[pa.Table] = deque()
     with open_table(table) as source:
@@ -95,31 +98,33 @@ def predict_table(
         chunks = iter_featurize(
             stream_molecules(source, column, batch_size, waiting),
             on_error="skip",
-            chirality=spec.chirality,
+            chirality=predictor.ensemble.spec.chirality,
             workers=workers,
             progress=progress,
             chunk_size=batch_size,
             total=source.total,
+            fingerprints=predictor.similarity,
         )
-        added = prediction_schema(predictor.task)
+        added = prediction_schema(predictor)
         with create_table(out, source.schema, added) as target:
             for chunk in chunks:
-                columns = _predict_chunk(spec, predictor, chunk, device)
+                columns = predict_chunk(predictor, chunk)
                 target.append(waiting.popleft(), pa.Table.from_pydict(columns, added))
                 rows, failed = rows + chunk.size, failed + len(chunk.failed)
-    return PredictReport(rows, failed, time.perf_counter() - start, out)
+    return PredictReport(rows, failed, time.perf_counter() - start, out, tuple(predictor.notes))
 
 
-def _predict_chunk(spec: ModelSpec, predictor: GraphPredictor, chunk: FeaturizedChunk, device: str) -> dict[str, Any]:
+def predict_chunk(predictor: MoleculePredictor, chunk: FeaturizedChunk) -> dict[str, Any]:
     """The new cells of every row of a chunk, by column."""
     columns: dict[str, Any] = {}
     if len(chunk.row):
         places = chunk.row - chunk.start
-        values = predict_batch(predictor, spec.batch(chunk.packed), device)
-        for name, predicted in predicted_cells(predictor.task, values).items():
+        batch = predictor.ensemble.spec.batch(chunk.packed)
+        values, others = predictor.predict(batch, chunk.packed, chunk.fingerprint)
+        for name, predicted in (predicted_cells(predictor.ensemble.task, values) | others).items():
             columns[name] = spread(predicted, places, chunk.size)
     else:
-        columns = {name: [None] * chunk.size for name in prediction_columns(predictor.task)}
+        columns = {name: [None] * chunk.size for name in prediction_schema(predictor).names}
     reasons = {row - chunk.start: reason for row, _, reason in chunk.failed}
     return columns | {REASON: [reasons.get(row) for row in range(chunk.size)]}
 
@@ -137,12 +142,13 @@ def prediction_columns(task: Task) -> list[str]:
     return names + [f"probability_{c}" for c in class_names(task)]
 
 
-def prediction_schema(task: Task) -> pa.Schema:
+def prediction_schema(predictor: MoleculePredictor) -> pa.Schema:
     """Names and types of the columns that :func:`predict_table` adds."""
+    task = predictor.ensemble.task
     fields = [pa.field(name, pa.float32()) for name in prediction_columns(task)]
     if task.kind == "multiclass":
         fields[0] = fields[0].with_type(pa.string())
-    return pa.schema([*fields, pa.field(REASON, pa.string())])
+    return pa.schema([*fields, *predictor.fields, pa.field(REASON, pa.string())])
 
 
 def predicted_cells(task: Task, values: np.ndarray) -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ from typing import Any
 import lightning.pytorch as pl
 
 from plstm_graph.data import PackedDataset
+from plstm_graph.errors import RunError
 from plstm_graph.nn.baselines import MODELS, model_options
 from plstm_graph.train.assess import Scored, assess
 from plstm_graph.train.config import TrainConfig, convert
@@ -58,7 +59,7 @@ def run_training(
         predictions: write ``predictions.csv``; see :mod:`plstm_graph.train.predictions`.
         describe_split: for molecules, write and show what the parts of the split hold.
         trust: calibrate the model on the validation split; see :mod:`plstm_graph.train.assess`.
-        dataset: the data that ``config`` names, if it is loaded already.
+        dataset: the graphs that ``config`` names, if it is loaded already.
 
     Raises:
         ConfigError: a setting does not fit the data or the model.
@@ -66,6 +67,8 @@ def run_training(
     """
     start = time.perf_counter()
     reset_peak_memory()
+    if (folder / "member-0").is_dir():
+        raise RunError(f"{folder} holds an ensemble: go on with --ensemble, or choose another folder with --out")
     open_folder(folder, config, resume)
     handler = log_to(folder)
     try:
@@ -73,7 +76,7 @@ def run_training(
         write_splits(folder, source.splits)
         log.info("data %s: %s", source.name, {name: len(rows) for name, rows in source.splits.items()})
         if describe_split and source.smiles is not None:
-            _show(summary_lines(write_split_report(folder, source)), console)
+            show_lines(summary_lines(write_split_report(folder, source)), console)
         spec, predictor = make_predictor(config, source)
         log.info("model %s: %s parameters", config.model, f"{count_parameters(predictor):,}")
         history = _fit(config, source, spec, predictor, folder, resume, console, tensorboard, keep_last)
@@ -143,7 +146,8 @@ def _fit(
     )
 
 
-def _show(lines: list[str], console: Any) -> None:
+def show_lines(lines: list[str], console: Any) -> None:
+    """Into the log, and to the console if there is one."""
     for line in lines:
         log.info("%s", line)
         if console is not None:
@@ -171,7 +175,8 @@ def _finish(
     source.release_test(history.best_epoch)
     add_test_labels(folder, source)
     scores["test"] = score_batches(best, source.batches("test"), device)
-    learnt, findings = Trust(), {}
+    learnt = Trust()
+    findings: dict[str, Any] = {}
     if trust:
         valid, test = (Scored.of_one(source.task, *scores[part]) for part in ("valid", "test"))
         learnt, findings = assess(best, valid, test, source, folder, config.seed)
