@@ -133,6 +133,8 @@ def train_ensemble(
     try:
         dataset = load_dataset(config)
         source = make_source(dataset, config)
+        if source.task.kind == "sequence":
+            raise ConfigError(f"{source.name} asks for sequences, which have no mean: train single models")
         write_splits(folder, source.splits)
         if source.smiles is not None:
             show_lines(summary_lines(write_split_report(folder, source)), console)
