@@ -22,7 +22,12 @@ def evaluate(
     config: TrainConfig,
     seeds: Annotated[str, typer.Option(help="Seeds to train with, such as 0-9.")] = "0",
     folds: Annotated[
-        str | None, typer.Option(help="Folds to test on, such as 0-9, for data split in ten folds.", show_default=False)
+        str | None,
+        typer.Option(help="Folds to test on, such as 0-9. [all of a k-fold split, else fold 0]", show_default=False),
+    ] = None,
+    split_seeds: Annotated[
+        str | None,
+        typer.Option(help="Repeat with a new split for each of these seeds, such as 0-4.", show_default=False),
     ] = None,
     out: Annotated[
         Path | None,
@@ -34,12 +39,16 @@ def evaluate(
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Parts at the same time, one thread each.")] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
 ) -> None:
-    """Train once per seed or fold, and report mean and deviation.
+    """Train once per seed, fold or split, and report mean and deviation.
 
     Leaderboards of the Open Graph Benchmark ask for ten seeds, TUDatasets for ten folds:
 
         plstm-graph evaluate ogbg-molhiv --seeds 0-9
         plstm-graph evaluate MUTAG --folds 0-9 --model gin
+
+    Own molecules in five folds that keep scaffolds together, three times with new folds:
+
+        plstm-graph evaluate solubility.csv --split scaffold-kfold --num-folds 5 --split-seeds 0-2
 
     Here --model also takes the classic baselines majority, wl-svm (Weisfeiler-Lehman subtree kernel, graphs with
     classes) and morgan-forest (random forest on Morgan fingerprints, molecules).
@@ -56,10 +65,15 @@ def evaluate(
         config,
         file,
         seeds=parse_range(seeds, "--seeds"),
-        folds=parse_range(folds, "--folds") if folds is not None else [config.fold],
+        folds=_folds(config) if folds is None else parse_range(folds, "--folds"),
+        split_seeds=None if split_seeds is None else parse_range(split_seeds, "--split-seeds"),
         name=label,
         jobs=jobs,
         console=None if quiet else console(),
     )
     typer.echo(report(summary))
     typer.echo(f"parts: {file}")
+
+
+def _folds(config: TrainConfig) -> list[int]:
+    return list(range(config.num_folds)) if config.split.endswith("kfold") else [config.fold]

@@ -72,12 +72,12 @@ def _config_parameter() -> inspect.Parameter:
 def _parameter(f: dataclasses.Field, hint: Any) -> inspect.Parameter:
     if get_origin(hint) in (Union, types.UnionType):
         hint = next(a for a in get_args(hint) if a is not type(None))
-    many = get_origin(hint) in (tuple, dict)
+    many = get_origin(hint) is dict or hint == tuple[str, ...]
     flags = _FLAGS.get(f.name, ("--" + f.name.replace("_", "-"),))
-    metavar = {dict: "KEY=VALUE", tuple: "NAME"}.get(get_origin(hint))
+    metavar = {dict: "KEY=VALUE", tuple: "NAME" if many else "NUMBER,NUMBER,..."}.get(get_origin(hint))
     panel = f.metadata["panel"]
     option = typer.Option(*flags, help=_help(f, many), rich_help_panel=panel, show_default=False, metavar=metavar)
-    kind = list[str] if many else hint
+    kind = list[str] if many else str if get_origin(hint) is tuple else hint
     return inspect.Parameter(
         f.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
     )
@@ -87,7 +87,10 @@ def _help(f: dataclasses.Field, many: bool) -> str:
     text = f.metadata["help"]
     if f.metadata["choices"]:
         text += f" ({', '.join(f.metadata['choices'])})"
-    return f"{text}." if many or f.default is None else f"{text}. [{f.default}]"
+    if many or f.default is None:
+        return f"{text}."
+    default = ",".join(map(str, f.default)) if isinstance(f.default, tuple) else f.default
+    return f"{text}. [{default}]"
 
 
 def _merge(file: str | None, given: dict[str, Any]) -> TrainConfig:

@@ -41,6 +41,8 @@ def predict(
     Numbers come with an interval, TARGET_low to TARGET_high, and those of an ensemble with TARGET_std, the deviation
     of its members. The column warning says what about a molecule is unlike the training molecules;
     nearest_train_similarity is its largest Tanimoto similarity to one of them.
+
+    A model that was trained with --descriptor columns needs columns of these names here too.
     """
     from plstm_graph.train.predict_table import predict_table
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from plstm_graph.data.formats import READABLE, ending
 from plstm_graph.data.packed import PackedDataset
 from plstm_graph.data.places import cache_folder, data_root
-from plstm_graph.data.splits import FRACTIONS, split_dataset
+from plstm_graph.data.splits import FRACTIONS, IN_FOLDS, NUM_FOLDS, split_dataset
 from plstm_graph.errors import ConfigError
 
 DEMO_FORM = 1
@@ -26,12 +26,17 @@ def load(
     *,
     split: str = "auto",
     fold: int = 0,
+    num_folds: int = NUM_FOLDS,
     seed: int = 0,
     fractions: Sequence[float] = FRACTIONS,
+    valid_path: str | Path | None = None,
+    test_path: str | Path | None = None,
     smiles_column: str | None = None,
     targets: Sequence[str] = (),
     task: str = "auto",
     split_column: str | None = None,
+    weight_column: str | None = None,
+    descriptors: Sequence[str] = (),
     on_error: str = "raise",
     workers: int = 0,
 ) -> PackedDataset:
@@ -42,12 +47,15 @@ def load(
             a TUDataset such as ``"MUTAG"``, or the path of a table (CSV, Parquet or SDF).
         root: data root, see :func:`plstm_graph.data.places.data_root`.
         split: ``"auto"``: the set's own split, for TUDatasets the paper's ten folds, for tables a random one; or
-            ``"random"``, ``"scaffold"``, or ``"column"`` (tables only).
-        fold: which of the folds of a TUDataset is tested, from 0.
-        seed: of a random split.
+            ``"random"``, ``"scaffold"``, ``"kfold"``, ``"scaffold-kfold"`` (see
+            :func:`plstm_graph.data.splits.split_dataset`), or ``"column"`` (tables only).
+        fold: which fold is tested, from 0: of a k-fold split, or of the ten folds of a TUDataset.
+        num_folds: number of folds of a k-fold split.
+        seed: of random splits and folds.
         fractions: of train, valid and test in random and scaffold splits.
-        smiles_column, targets, task, split_column, on_error, workers: for tables, see
-            :func:`plstm_graph.data.table.load_table`; the demo set takes ``targets`` and ``task`` as well (by default
+        valid_path, test_path: for tables, see :func:`plstm_graph.data.table.load_table`.
+        smiles_column, targets, task, split_column, weight_column, descriptors, on_error, workers: for tables, see
+            :func:`plstm_graph.data.table.read_dataset`; the demo set takes ``targets`` and ``task`` as well (by default
             it predicts ``logp``).
 
     Raises:
@@ -56,8 +64,6 @@ def load(
         TableError, GraphError, SmilesError: what is in the files is wrong.
     """
     if name == "demo" or ending(name):
-        if fold:
-            raise ConfigError(f"{name} is not split in folds: fold={fold} has no meaning for it")
         return _load_table(
             name,
             smiles_column=smiles_column,
@@ -65,26 +71,36 @@ def load(
             task=task,
             split="random" if split == "auto" else split,
             split_column=split_column,
+            weight_column=weight_column,
+            descriptors=tuple(descriptors),
+            valid_path=valid_path,
+            test_path=test_path,
             seed=seed,
             fractions=fractions,
+            fold=fold,
+            num_folds=num_folds,
             on_error=on_error,
             workers=workers,
         )
-    for option, value in (("smiles_column", smiles_column), ("targets", targets), ("split_column", split_column)):
+    of_tables = {
+        "smiles_column": smiles_column, "targets": targets, "split_column": split_column, "valid_path": valid_path,
+        "test_path": test_path, "weight_column": weight_column, "descriptors": descriptors,
+    }  # fmt: skip
+    for option, value in of_tables.items():
         if value:
             raise ConfigError(f"{name} is not a table: {option}={value!r} has no meaning for it")
     if task != "auto":
         raise ConfigError(f"{name} is not a table: task={task!r} has no meaning for it")
     dataset = _load_named(name, root)
     in_folds = split == "auto" and not dataset.splits
-    if fold and not in_folds:
+    if fold and not in_folds and split not in IN_FOLDS:
         raise ConfigError(f"{name} with split={split!r} has no folds: fold={fold} has no meaning for it")
     if in_folds:
         from plstm_graph.data.tu import tu_splits
 
         dataset.splits = tu_splits(dataset.y, fold, stratify=dataset.task == "multiclass")
     elif split != "auto":
-        dataset.splits = split_dataset(dataset, split, seed=seed, fractions=fractions)
+        dataset.splits = split_dataset(dataset, split, seed=seed, fractions=fractions, fold=fold, num_folds=num_folds)
     return dataset
 
 

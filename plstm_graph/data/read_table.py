@@ -48,7 +48,7 @@ def read_molecules(path: str | Path, smiles_column: str | None = None) -> Molecu
         molecules: list[object] = []
         for chunk in table.chunks(_ROWS):
             for collected, values in zip(cells, chunk.cells.columns, strict=True):
-                collected += [text or None for text in as_text(_as_number(values))]
+                collected += text_cells(values)
             molecules += chunk.molecules(column, column == table.made)
     frame = pd.DataFrame({i: pd.Series(values, dtype=object) for i, values in enumerate(cells)}).fillna(np.nan)
     unreadable = np.array([isinstance(molecule, SmilesError) for molecule in molecules], bool)
@@ -60,8 +60,10 @@ def read_molecules(path: str | Path, smiles_column: str | None = None) -> Molecu
     return MoleculeTable(frame.iloc[:rows], names[column], molecules[:rows])
 
 
-def _as_number(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return column.cast(pa.int8()) if pa.types.is_boolean(column.type) else column
+def text_cells(column: pa.ChunkedArray) -> list[str | None]:
+    """Cells as text, also where a file has types of its own: true and false are 1 and 0, an empty text is missing."""
+    column = column.cast(pa.int8()) if pa.types.is_boolean(column.type) else column
+    return [text or None for text in as_text(column)]
 
 
 def pick_column(table: pd.DataFrame, column: str) -> pd.Series:
@@ -107,6 +109,23 @@ def numbers(table: pd.DataFrame, column: str) -> np.ndarray:
         raise TableError(
             f"column {column!r}, row {wrong[0]}: {cells.iloc[wrong[0]]!r} is not a number; leave the cell empty if the "
             f"value is missing ({wrong.size} such cells; rows count from 0)"
+        )
+    return values
+
+
+def complete_numbers(table: pd.DataFrame, column: str, what: str) -> np.ndarray:
+    """:func:`numbers` of a column where no cell may be missing; ``what`` says what it holds, such as "a weight".
+
+    Raises:
+        TableError: a cell is missing, no number, or too large for float32; the message names it.
+    """
+    values = numbers(table, column)
+    wrong = np.flatnonzero(~(np.abs(values) <= np.finfo(np.float32).max))
+    if wrong.size:
+        cell = "is empty" if np.isnan(values[wrong[0]]) else f"holds {values[wrong[0]]:g}, which is too large"
+        raise TableError(
+            f"column {column!r}, row {wrong[0]} {cell}: every row needs {what} ({wrong.size} such cells; rows count "
+            "from 0)"
         )
     return values
 

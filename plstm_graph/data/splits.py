@@ -14,38 +14,81 @@ from plstm_graph.errors import ConfigError, TableError
 
 PARTS = ("train", "valid", "test")
 FRACTIONS = (0.8, 0.1, 0.1)
+IN_FOLDS = ("kfold", "scaffold-kfold")
+NUM_FOLDS = 5
 _NAMES = {"train": 0, "training": 0, "valid": 1, "val": 1, "validation": 1, "test": 2}
 
 
 def split_dataset(
-    dataset: PackedDataset, how: str, *, seed: int = 0, fractions: Sequence[float] = FRACTIONS
+    dataset: PackedDataset,
+    how: str,
+    *,
+    seed: int = 0,
+    fractions: Sequence[float] = FRACTIONS,
+    fold: int = 0,
+    num_folds: int = NUM_FOLDS,
 ) -> dict[str, Tensor]:
-    """Split a data set; graphs without nodes, which stand for rows that cannot be read, are in no part.
+    """Split a data set; graphs without nodes (rows that cannot be read) and without any label are in no part.
 
     Args:
         dataset: the graphs.
-        how: ``"random"``, or ``"scaffold"`` (no scaffold in two parts, without randomness; see
-            :func:`plstm_graph.chem.scaffold_split`).
-        seed: of the random split.
-        fractions: of train, valid and test.
+        how: ``"random"``; ``"scaffold"`` (no scaffold in two parts, without randomness; see
+            :func:`plstm_graph.chem.scaffold_split`); ``"kfold"`` (random folds) or ``"scaffold-kfold"`` (no scaffold
+            in two folds), both stratified for a single binary or multi-class target; see
+            :func:`plstm_graph.data.folds.fold_split`.
+        seed: of random splits and folds.
+        fractions: of train, valid and test, for ``"random"`` and ``"scaffold"``.
+        fold: which fold is test, from 0.
+        num_folds: number of folds.
 
     Returns:
         ``{"train": ..., "valid": ..., "test": ...}``, ascending graph numbers, int64.
 
     Raises:
-        ConfigError: unknown split, wrong fractions, or a scaffold split of graphs that are no molecules.
+        ConfigError: unknown split, wrong fractions or fold, or scaffolds of graphs that are no molecules.
     """
-    rows = dataset.node_ptr.diff().nonzero().flatten()
+    if how not in ("random", "scaffold", *IN_FOLDS):
+        raise ConfigError(f"split={how!r} does not exist; choose from random, scaffold, {', '.join(IN_FOLDS)}, column")
+    if fold and how not in IN_FOLDS:
+        raise ConfigError(f"split={how!r} has no folds: fold={fold} has no meaning for it")
+    if how.startswith("scaffold") and dataset.smiles is None:
+        raise ConfigError(f"{dataset.name} has no SMILES, so it cannot be split by scaffold")
+    rows = usable(dataset).nonzero().flatten()
     if how == "random":
         return {part: rows[chosen] for part, chosen in random_split(len(rows), seed, fractions).items()}
-    if how != "scaffold":
-        raise ConfigError(f"split={how!r} does not exist; choose from random, scaffold, column")
-    if dataset.smiles is None:
-        raise ConfigError(f"{dataset.name} has no SMILES, so it cannot be split by scaffold")
-    from plstm_graph.chem.scaffold import scaffold_split
+    smiles = None if dataset.smiles is None else [dataset.smiles[i] for i in rows.tolist()]
+    if how == "scaffold":
+        from plstm_graph.chem.scaffold import scaffold_split
 
-    parts = scaffold_split([dataset.smiles[i] for i in rows.tolist()], fractions=fractions)
+        parts = scaffold_split(smiles, fractions=fractions)
+    else:
+        from plstm_graph.data.folds import fold_split
+
+        groups = _scaffold_numbers(smiles) if how == "scaffold-kfold" else None
+        classes = _classes(dataset, rows)
+        parts = fold_split(len(rows), fold, num_folds, seed=seed, classes=classes, groups=groups)
     return {part: rows[torch.from_numpy(chosen)] for part, chosen in parts.items()}
+
+
+def usable(dataset: PackedDataset) -> Tensor:
+    """``[G]`` bool, which graphs have nodes and at least one label."""
+    missing = dataset.y.isnan() if dataset.y.is_floating_point() else dataset.y < 0
+    return (dataset.node_ptr.diff() > 0) & ~missing.reshape(len(dataset), -1).all(dim=1)
+
+
+def _classes(dataset: PackedDataset, rows: Tensor) -> np.ndarray | None:
+    """What folds are stratified by: the classes of a single target, or nothing."""
+    single = dataset.task == "multiclass" or (dataset.task == "binary" and dataset.num_tasks == 1)
+    return dataset.y[rows].long().flatten().numpy() if single else None
+
+
+def _scaffold_numbers(smiles: list[str]) -> np.ndarray:
+    from plstm_graph.chem.scaffold import scaffold_groups
+
+    number = np.empty(len(smiles), np.int64)
+    for i, group in enumerate(scaffold_groups(smiles)):
+        number[group] = i
+    return number
 
 
 def random_split(count: int, seed: int = 0, fractions: Sequence[float] = FRACTIONS) -> dict[str, Tensor]:

@@ -71,6 +71,8 @@ def explain_molecule(
     net, task = predictor.net, predictor.task
     if not isinstance(net, PLSTM):
         raise ConfigError(f"the model is a {type(net).__name__}: only pLSTM models can be explained this way")
+    if net.descriptors is not None:
+        raise ConfigError("the model takes descriptors beside the molecule: it cannot be explained from a SMILES alone")
     data = ToLineDAG(order)(from_smiles(smiles, chirality=chirality))
     batch = Batch.from_data_list([data])
     with torch.no_grad():

@@ -15,6 +15,7 @@ from plstm_graph.errors import ConfigError, FeatureError
 from plstm_graph.graph.linedag import LineDAG
 from plstm_graph.nn.block import NORMS, PLSTMBlock, graph_of_node
 from plstm_graph.nn.conv import DIRECTIONS, one_of
+from plstm_graph.nn.descriptors import join_descriptors
 from plstm_graph.nn.encoders import SinusoidalEncoding, make_encoder, node_degree, node_depth
 
 
@@ -46,6 +47,8 @@ class PLSTM(nn.Module):
         readout: ``"last"`` pools the last block, ``"layers"`` pools the input and every block and adds up one linear
             map of each.
         level: ``"graph"``, ``"node"`` or ``"edge"``.
+        descriptor_dim: size of ``data.descriptors [G, descriptor_dim]``, numbers known of the whole graph that are
+            joined to what is pooled, before every head; 0 for none.
         dropout: dropout in blocks and head.
         drop_path: stochastic depth of the last block; earlier blocks rise to it linearly.
         block_norm: ``"layer"``, ``"rms"``, ``"batch"`` or ``"none"``.
@@ -80,6 +83,7 @@ class PLSTM(nn.Module):
         pooling: str | Aggregation = "mean",
         readout: str = "last",
         level: str = "graph",
+        descriptor_dim: int = 0,
         dropout: float = 0.0,
         drop_path: float = 0.0,
         block_norm: str = "layer",
@@ -125,7 +129,9 @@ class PLSTM(nn.Module):
         self.pool = _make_pool(pooling) if level == "graph" else None
         readouts = num_layers + 1 if readout == "layers" else 1
         self.final_norms = nn.ModuleList(NORMS[block_norm](width) for _ in range(readouts))
-        joined = width * {"graph": _num_pools(pooling), "node": 1, "edge": 2 + bool(edge_encoder)}[level]
+        self.descriptors = join_descriptors(descriptor_dim, level)
+        pooled = width * _num_pools(pooling) + descriptor_dim
+        joined = {"graph": pooled, "node": width, "edge": width * (2 + bool(edge_encoder))}[level]
         self.heads = nn.ModuleList(_head(joined, width, out_channels, dropout) for _ in range(readouts))
 
     def forward(self, data: Any) -> Tensor:
@@ -134,6 +140,13 @@ class PLSTM(nn.Module):
         Raises:
             FeatureError: ``data`` has no ``dag``, or features do not fit the encoders.
         """
+        read = self._readouts(data)
+        if self.descriptors is not None:
+            read = [self.descriptors(x, data) for x in read]
+        return torch.stack([head(x) for x, head in zip(read, self.heads, strict=True)]).sum(0)
+
+    def _readouts(self, data: Any) -> list[Tensor]:
+        """What every head reads, without descriptors."""
         dag = getattr(data, "dag", None)
         if isinstance(dag, (list, tuple)):
             dag = LineDAG.cat(dag)
@@ -153,22 +166,11 @@ class PLSTM(nn.Module):
                 x, whole = self.virtual_nodes[i](x, whole, dag)
             states.append(x)
         states = states if self.readout == "layers" else states[-1:]
-        return torch.stack(
-            [
-                head(self._read(norm(x), edge, data, dag))
-                for x, norm, head in zip(states, self.final_norms, self.heads, strict=True)
-            ]
-        ).sum(0)
+        return [self._read(norm(x), edge, data, dag) for x, norm in zip(states, self.final_norms, strict=True)]
 
     def embed(self, data: Any) -> Tensor:
-        """What the readout of the last block sees: ``[G, hidden_channels]`` at graph level, per pooling."""
-        captured: list[Tensor] = []
-        handle = self.heads[-1].register_forward_pre_hook(lambda _, inputs: captured.append(inputs[0]))
-        try:
-            self(data)
-        finally:
-            handle.remove()
-        return captured[0]
+        """What is pooled from the last block, without descriptors: ``[G, hidden_channels]`` per pooling."""
+        return self._readouts(data)[-1]
 
     def _encode_nodes(self, data: Any, dag: LineDAG) -> Tensor:
         x = self.node_encoder(data.x)

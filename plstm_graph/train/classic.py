@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from plstm_graph.data import PackedDataset, load
+from plstm_graph.data import PackedDataset
 from plstm_graph.errors import ConfigError
 from plstm_graph.train.config import TrainConfig
-from plstm_graph.train.load import make_task
+from plstm_graph.train.load import load_dataset, make_task
 from plstm_graph.train.metrics import evaluate
 from plstm_graph.train.records import Record
 from plstm_graph.train.resources import peak_memory_mb
@@ -39,28 +39,28 @@ def run_classic(config: TrainConfig) -> Record:
         ConfigError: the model does not fit the data set.
     """
     start = time.perf_counter()
-    dataset = load(
-        config.data, split=config.split, fold=config.fold, seed=config.split_seed, smiles_column=config.smiles_column,
-        targets=config.target, task=config.task, split_column=config.split_column, workers=config.workers,
-    )  # fmt: skip
+    dataset = load_dataset(config)
     task = make_task(dataset, config)
     if task.kind == "sequence":
         raise ConfigError(f"{config.model} does not predict sequences, and {dataset.name} asks for them")
     rows = {part: dataset.splits[part].numpy() for part in ("train", "valid", "test")}
     y = {part: dataset.y[dataset.splits[part]].numpy() for part in ("train", "valid")}
+    weight = {part: _weights(dataset, rows[part]) for part in rows}
     candidates = CLASSIC[config.model](config, dataset, task, rows, y["train"])
     best_score, best, valid = -np.inf, None, np.nan
     for choice, scores in candidates:
-        value = evaluate(task, y["valid"], scores(rows["valid"]))
+        value = evaluate(task, y["valid"], scores(rows["valid"]), weight["valid"])
         if (score := value if task.maximize else -value) > best_score:
             best_score, best, valid = score, (choice, scores), value
     if best is None:
         raise ConfigError(f"{config.model} has no defined {task.metric} on the validation split of {dataset.name}")
     choice, scores = best
-    test = evaluate(task, dataset.y[dataset.splits["test"]].numpy(), scores(rows["test"]))  # read once, at the end
+    y["test"] = dataset.y[dataset.splits["test"]].numpy()  # read once, at the end
+    test = evaluate(task, y["test"], scores(rows["test"]), weight["test"])
     seconds = time.perf_counter() - start
     return {
-        "data": config.data, "model": config.model, "fold": config.fold, "metric": task.metric, "valid": valid,
+        "data": config.data, "model": config.model, "fold": config.fold,
+        "split_seed": config.split_seed, "metric": task.metric, "valid": valid,
         "test": test, "best_epoch": 0, "epochs": 0, "parameters": 0, "seconds": round(seconds, 3),
         "seconds_per_epoch": round(seconds, 4), "peak_memory_mb": round(peak_memory_mb(), 1), "device": "cpu",
         "revision": revision(), "seed": config.seed, "config": config.to_dict(), "chosen": choice,
@@ -68,13 +68,21 @@ def run_classic(config: TrainConfig) -> Record:
 
 
 def _majority(config: TrainConfig, dataset: PackedDataset, task: Task, rows: dict, y: np.ndarray):
+    weight = _weights(dataset, rows["train"])
+    weight = np.ones(len(y)) if weight is None else weight
     if task.kind == "multiclass":
-        share = np.bincount(y[y >= 0], minlength=task.num_classes) / max(1, (y >= 0).sum())
+        known = y >= 0
+        share = np.bincount(y[known], weight[known], minlength=task.num_classes) / max(1e-12, weight[known].sum())
         constant = np.log(np.maximum(share, 1e-12))
     else:
-        mean = np.nanmean(y, axis=0)
+        mean = np.ma.average(np.ma.masked_invalid(y), axis=0, weights=weight).filled(np.nan)
         constant = mean if task.kind == "regression" else _logit(mean)
     yield {}, lambda which: np.tile(constant, (len(which), 1))
+
+
+def _weights(dataset: PackedDataset, rows: np.ndarray) -> np.ndarray | None:
+    weight = dataset.graph_fields.get("sample_weight")
+    return None if weight is None else weight.numpy()[rows]
 
 
 def _wl_svm(config: TrainConfig, dataset: PackedDataset, task: Task, rows: dict, y: np.ndarray):
@@ -84,6 +92,8 @@ def _wl_svm(config: TrainConfig, dataset: PackedDataset, task: Task, rows: dict,
         raise ConfigError(f"wl-svm classifies graphs; {dataset.name} asks for {task.kind} targets")
     if (y < 0).any():
         raise ConfigError(f"wl-svm needs a class for every training graph of {dataset.name}")
+    if dataset.graph_fields.keys() & {"sample_weight", "descriptors"}:
+        raise ConfigError("wl-svm takes neither weights nor descriptors")
     counts = subtree_counts(*_labelled_graphs(dataset), len(dataset), max(ROUNDS))
     train = rows["train"]
     norms = np.cumsum([np.asarray(c.multiply(c).sum(axis=1)).ravel() for c in counts], axis=0)
@@ -127,13 +137,17 @@ def _morgan_forest(config: TrainConfig, dataset: PackedDataset, task: Task, rows
     if smiles is None:
         raise ConfigError(f"morgan-forest needs SMILES, and {dataset.name} has none")
     bits = _fingerprints(smiles)
+    weight = _weights(dataset, rows["train"])
+    if "descriptors" in dataset.graph_fields:
+        bits = np.hstack([bits, dataset.graph_fields["descriptors"].numpy()])
     kind = RandomForestRegressor if task.kind == "regression" else RandomForestClassifier
     columns = [y] if y.ndim == 1 else list(y.T)
     forests = []
     for target in columns:
         known = target >= 0 if task.kind == "multiclass" else ~np.isnan(target)
         forest = kind(TREES, random_state=config.seed, n_jobs=-1)
-        forests.append(forest.fit(bits[rows["train"]][known], target[known]))
+        known_weight = None if weight is None else weight[known]
+        forests.append(forest.fit(bits[rows["train"]][known], target[known], known_weight))
 
     def scores(which: np.ndarray) -> np.ndarray:
         if task.kind == "regression":

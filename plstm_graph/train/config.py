@@ -42,15 +42,26 @@ class TrainConfig:
         "What the targets of a table are; auto looks at the values",
         ("auto", "regression", "binary", "multiclass"),
     )
+    weight_column: str | None = _option(None, "Data", "Column of weights, 0 or more: how much a molecule counts")
+    descriptor: tuple[str, ...] = _option(
+        (), "Data", "Column of numbers that the model takes beside the molecule; give the option again for more"
+    )
     split: str = _option(
         "auto",
         "Data",
-        "How to split: the data set's own split (auto), random, scaffold, or by a column of the table",
-        ("auto", "random", "scaffold", "column"),
+        "How to split: the data set's own split (auto), random, scaffold, in folds that are random or keep scaffolds "
+        "together, or by a column of the table",
+        ("auto", "random", "scaffold", "kfold", "scaffold-kfold", "column"),
     )
     split_column: str | None = _option(None, "Data", "Column that says train, valid or test for every row")
-    split_seed: int = _option(0, "Data", "Seed of a random split")
-    fold: int = _option(0, "Data", "Fold of a data set that is split in ten folds (TUDataset)")
+    split_seed: int = _option(0, "Data", "Seed of random splits and folds")
+    fractions: tuple[float, ...] = _option(
+        (0.8, 0.1, 0.1), "Data", "Shares of train, valid and test in random and scaffold splits"
+    )
+    fold: int = _option(0, "Data", "Fold to test on, from 0: of a k-fold split, or of the ten folds of a TUDataset")
+    num_folds: int = _option(5, "Data", "Folds of a k-fold split; the validation part is one fold more, out of train")
+    valid_data: str | None = _option(None, "Data", "Table of the validation molecules, with the columns of --data")
+    test_data: str | None = _option(None, "Data", "Table of the test molecules, with the columns of --data")
     order: str = _option(
         "canonical", "Data", "Orientation of bonds: canonical, center, index, random, random-root or directed"
     )
@@ -99,6 +110,13 @@ class TrainConfig:
             raise ConfigError(f"lr={self.lr} must be above 0")
         if (self.split == "column") != (self.split_column is not None):
             raise ConfigError("split='column' and split_column go together: give both or neither")
+        if len(self.fractions) != 3 or min(self.fractions) < 0 or abs(sum(self.fractions) - 1) > 1e-6:
+            raise ConfigError(f"fractions must be three numbers from 0 to 1 that sum to 1, got {self.fractions}")
+        if (self.valid_data or self.test_data) and self.split not in ("auto", "random", "scaffold"):
+            raise ConfigError(
+                f"split={self.split!r} does not go with valid_data or test_data: leave it out, or take random or "
+                "scaffold for the part that has no file"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionary, for YAML and JSON."""
@@ -119,6 +137,7 @@ _LEAST = {
     "patience": 0,
     "workers": 0,
     "fold": 0,
+    "num_folds": 3,
     "seed": 0,
 }
 
@@ -196,10 +215,12 @@ def _convert(name: str, value: Any, hint: Any) -> Any:
     if get_origin(hint) in (Union, types.UnionType):
         hint = next(a for a in get_args(hint) if a is not type(None))
     if get_origin(hint) is tuple:
-        values = [value] if isinstance(value, str) else value
-        if not isinstance(values, Iterable):
+        kind = get_args(hint)[0]
+        if isinstance(value, str):
+            value = [value] if kind is str else value.split(",")
+        if not isinstance(value, Iterable):
             raise ConfigError(f"{name}={value!r} must be a list")
-        return tuple(convert(name, v, get_args(hint)[0]) for v in values)
+        return tuple(convert(name, v, kind) for v in value)
     if get_origin(hint) is dict:
         if not isinstance(value, Mapping):
             raise ConfigError(f"{name}={value!r} must hold lines of the form 'name: value'")

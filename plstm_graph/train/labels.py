@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from plstm_graph.errors import ConfigError
+from plstm_graph.train.metrics import NEEDS_BOTH_CLASSES
 from plstm_graph.train.task import Task
 
 
@@ -44,6 +46,39 @@ def balanced_weights(task: Task, y: Tensor) -> Tensor | None:
         if positive[j] == 0 or negative[j] == 0:
             raise ConfigError(f"target {name!r} has one class only in the training split: it cannot be balanced")
     return negative / positive
+
+
+def check_judgeable(task: Task, part: str, y: Tensor, weight: np.ndarray | None = None) -> None:
+    """Check that the task's metric will be defined on a part.
+
+    Args:
+        task: names the metric.
+        part: name of the part, for the message.
+        y: ``[G, T]`` float with NaN where missing, or ``[G]`` int64 classes, negative where missing.
+        weight: ``[G]``; graphs of weight 0 do not count.
+
+    Raises:
+        ConfigError: there are too few labels, or classes, for every target.
+    """
+    if task.kind == "sequence":  # every graph has one, if an empty one
+        return
+    counts = torch.ones(len(y), dtype=torch.bool) if weight is None else torch.from_numpy(weight) > 0
+    names = ", ".join(map(repr, task.targets))
+    advice = "choose another split or --split-seed, or another --metric"
+    if task.kind == "multiclass":
+        found = set(y[(y >= 0) & counts].tolist())
+        if not found:
+            raise ConfigError(f"the {part} part has no label of {names}: {advice}")
+        absent = [task.class_names[c] if task.class_names else c for c in range(task.num_classes) if c not in found]
+        if task.metric == "rocauc" and absent:
+            raise ConfigError(f"the {part} part lacks the class {absent[0]!r}, so rocauc is undefined: {advice}")
+        return
+    labels = [column[~column.isnan() & counts] for column in y.T]
+    least = 2 if task.metric == "r2" else 1
+    if max(map(len, labels)) < least:
+        raise ConfigError(f"the {part} part has fewer than {least} label of {names} (with weights above 0): {advice}")
+    if task.metric in NEEDS_BOTH_CLASSES and max(len(known.unique()) for known in labels) < 2:
+        raise ConfigError(f"the {part} part has one class only of {names}, so {task.metric} is undefined: {advice}")
 
 
 def _check_labelled(task: Task, y: Tensor) -> None:

@@ -13,6 +13,7 @@ from plstm_graph.data import GraphLoader, PackedDataset, load
 from plstm_graph.errors import ConfigError
 from plstm_graph.graph import ToLineDAG
 from plstm_graph.train.config import TrainConfig
+from plstm_graph.train.labels import check_judgeable
 from plstm_graph.train.source import Source
 from plstm_graph.train.task import METRICS, Task
 
@@ -33,11 +34,17 @@ def load_dataset(config: TrainConfig) -> PackedDataset:
         config.data,
         split=config.split,
         fold=config.fold,
+        num_folds=config.num_folds,
         seed=config.split_seed,
+        fractions=config.fractions,
+        valid_path=config.valid_data,
+        test_path=config.test_data,
         smiles_column=config.smiles_column,
         targets=config.target,
         task=config.task,
         split_column=config.split_column,
+        weight_column=config.weight_column,
+        descriptors=config.descriptor,
         workers=config.workers,
     )
 
@@ -64,7 +71,8 @@ def make_source(dataset: PackedDataset, config: TrainConfig) -> Source:
     def read_labels(rows: np.ndarray) -> Tensor:
         return dataset.y[torch.from_numpy(rows)]
 
-    return Source(
+    weight = dataset.graph_fields.get("sample_weight")
+    source = Source(
         name=dataset.name,
         task=make_task(dataset, config),
         in_channels=_channels(dataset.node_kind, dataset.num_node_features, dataset.node_categories),
@@ -74,10 +82,16 @@ def make_source(dataset: PackedDataset, config: TrainConfig) -> Source:
         splits={part: rows.numpy() for part, rows in dataset.splits.items()},
         row=dataset.graph_fields["row"].numpy() if "row" in dataset.graph_fields else None,
         smiles=dataset.smiles,
+        weight=None if weight is None else weight.numpy(),
+        descriptors=config.descriptor,
+        descriptor_values=dataset.graph_fields.get("descriptors"),
         read_labels=read_labels,
         make_batches=make_batches,
         read_graphs=lambda rows: dataset.subset(torch.from_numpy(rows)),
     )
+    for part in ("valid", "test"):  # before training, not after it: whether there is anything to judge by
+        check_judgeable(source.task, part, read_labels(source.splits[part]), source.weights(part))
+    return source
 
 
 def orient(model: str, order: str) -> Callable[[Any], Any] | None:

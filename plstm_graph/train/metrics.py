@@ -22,7 +22,7 @@ def evaluate(task: Task, y: np.ndarray, scores: np.ndarray, weight: np.ndarray |
             ``[G, R]`` int64, which end with the last class, a negative number or the row.
         scores: ``[G, T]`` predictions in the units of the target, or logits; ``[G, C]`` logits for classes; for
             sequences ``[G, T]`` classes.
-        weight: ``[G]`` weight of each graph; OGB's Evaluator knows none.
+        weight: ``[G]`` weight of each graph, those of weight 0 count nowhere; OGB's Evaluator knows none.
 
     Returns:
         The metric, averaged over the targets for which it is defined.
@@ -35,19 +35,21 @@ def evaluate(task: Task, y: np.ndarray, scores: np.ndarray, weight: np.ndarray |
         if weight is not None:
             raise ConfigError(f"OGB's evaluator for {task.ogb_name or 'F1'} takes no weights: choose a metric by name")
         return _f1(task, y, scores) if task.kind == "sequence" else _evaluate_ogb(task, y, scores)
+    counts = np.ones(len(y), bool) if weight is None else weight > 0
     if task.kind == "multiclass":
-        known = y >= 0
+        known = (y >= 0) & counts
         if not known.any():
             raise ConfigError(f"{task.metric} is undefined: no graph of the split has a label")
         return _MULTICLASS[task.metric](y[known], scores[known], _take(weight, known))
+    least = 2 if task.metric == "r2" else 1
     values = []
     for j in range(y.shape[1]):
-        known = ~np.isnan(y[:, j])
+        known = ~np.isnan(y[:, j]) & counts
         truth, score = y[known, j], scores[known, j]
-        if len(truth) and (task.metric not in _NEEDS_BOTH_CLASSES or len(np.unique(truth)) == 2):
+        if len(truth) >= least and (task.metric not in NEEDS_BOTH_CLASSES or len(np.unique(truth)) == 2):
             values.append(_PER_TARGET[task.metric](truth, score, _take(weight, known)))
     if not values:
-        reason = "one class only" if task.metric in _NEEDS_BOTH_CLASSES else "no label"
+        reason = "one class only" if task.metric in NEEDS_BOTH_CLASSES else "no label"
         raise ConfigError(f"{task.metric} is undefined: the split has {reason} for {', '.join(task.targets)}")
     return float(np.mean(values))
 
@@ -119,4 +121,4 @@ _MULTICLASS: dict[str, Metric] = {
     "accuracy": lambda y, logits, weight: float(np.average(logits.argmax(axis=1) == y, weights=weight)),
     "rocauc": _rocauc_classes,
 }
-_NEEDS_BOTH_CLASSES = ("rocauc", "ap")
+NEEDS_BOTH_CLASSES = ("rocauc", "ap")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch_geometric.data import Batch
 
@@ -37,6 +39,7 @@ class ModelSpec:
         order: orientation of the edges, as for :class:`plstm_graph.ToLineDAG`.
         molecules: the inputs are molecules with OGB's atom and bond features, so SMILES can be predicted.
         chirality: how SMILES are to be read; see :func:`plstm_graph.chem.from_smiles`.
+        descriptors: names of the columns that the network takes beside the molecule.
     """
 
     model: str
@@ -45,6 +48,7 @@ class ModelSpec:
     order: str
     molecules: bool
     chirality: str = "written"
+    descriptors: Sequence[str] = ()
 
     def build(self, task: Task, **statistics: Any) -> GraphPredictor:
         """The network with new weights, for ``task``."""
@@ -52,8 +56,13 @@ class ModelSpec:
             build_model(self.model, self.in_channels, task.num_outputs, **self.options), task, **statistics
         )
 
-    def batch(self, packed: Packed) -> Batch:
-        """Packed molecules (see :data:`plstm_graph.chem.arrays.Packed`) as a batch that the network takes."""
+    def batch(self, packed: Packed, descriptors: np.ndarray | None = None) -> Batch:
+        """Packed molecules (see :data:`plstm_graph.chem.arrays.Packed`) as a batch that the network takes.
+
+        Args:
+            packed: G molecules.
+            descriptors: ``[G, D]``, for a network that takes them.
+        """
         tensors = {name: torch.from_numpy(array) for name, array in packed.items()}
         graphs = tensors["node_ptr"].numel() - 1
         dataset = PackedDataset(
@@ -64,6 +73,7 @@ class ModelSpec:
             node_kind="atom",
             edge_kind="bond",
             node_fields={"canonical_rank": tensors.pop("canonical_rank")},
+            graph_fields={} if descriptors is None else {"descriptors": torch.from_numpy(descriptors).float()},
             **tensors,
         )
         batch = dataset.collate(torch.arange(graphs))

@@ -14,6 +14,7 @@ import pyarrow as pa
 from plstm_graph.chem import FeaturizedChunk, iter_featurize
 from plstm_graph.data.formats import WRITABLE, check_ending, check_not_input, create_table, open_table
 from plstm_graph.data.formats.molecules import find_smiles, stream_molecules
+from plstm_graph.train.descriptor_columns import find_descriptors, read_descriptors
 from plstm_graph.train.molecule_predictor import MoleculePredictor
 from plstm_graph.train.task import Task
 
@@ -65,6 +66,7 @@ def predict_table(
     ``probability_<class>`` for every class of a multi-class target; for a model that was calibrated, the columns of
     :class:`plstm_graph.train.molecule_predictor.MoleculePredictor`, such as ``<target>_low`` and ``warning``; and
     ``prediction_error``. In a CSV file columns may share a name, so long as that of the SMILES column is unique.
+    A model that was trained with descriptors needs their columns; a row where one is missing has no prediction.
 
     Args:
         model: run folder, folder of an ensemble, or model file.
@@ -82,7 +84,7 @@ def predict_table(
 
     Raises:
         TableError: the table cannot be read, its SMILES column is missing or ambiguous, or (Parquet) two columns
-            would have one name.
+            would have one name, or a descriptor column is missing.
         ConfigError: the model does not take molecules or cannot give this coverage, a file has an unknown ending, or
             ``out`` is ``table``.
         RunError: there is no model.
@@ -95,6 +97,8 @@ def predict_table(
     waiting: deque[pa.Table] = deque()
     with open_table(table) as source:
         column = find_smiles(source, smiles_column)
+        descriptors = predictor.ensemble.spec.descriptors
+        positions = find_descriptors(source, descriptors)
         chunks = iter_featurize(
             stream_molecules(source, column, batch_size, waiting),
             on_error="skip",
@@ -108,24 +112,36 @@ def predict_table(
         added = prediction_schema(predictor)
         with create_table(out, source.schema, added) as target:
             for chunk in chunks:
-                columns = predict_chunk(predictor, chunk)
-                target.append(waiting.popleft(), pa.Table.from_pydict(columns, added))
-                rows, failed = rows + chunk.size, failed + len(chunk.failed)
+                cells = waiting.popleft()
+                known = read_descriptors(cells, positions, descriptors) if descriptors else None
+                columns = predict_chunk(predictor, chunk, known)
+                target.append(cells, pa.Table.from_pydict(columns, added))
+                rows, failed = rows + chunk.size, failed + sum(reason is not None for reason in columns[REASON])
     return PredictReport(rows, failed, time.perf_counter() - start, out, tuple(predictor.notes))
 
 
-def predict_chunk(predictor: MoleculePredictor, chunk: FeaturizedChunk) -> dict[str, Any]:
-    """The new cells of every row of a chunk, by column."""
+def predict_chunk(
+    predictor: MoleculePredictor, chunk: FeaturizedChunk, descriptors: tuple[np.ndarray, dict[int, str]] | None = None
+) -> dict[str, Any]:
+    """The new cells of every row of a chunk, by column.
+
+    Args:
+        predictor: model or ensemble.
+        chunk: the molecules.
+        descriptors: those of its rows, ``[rows, D]``, and why rows have none; for a model that takes them.
+    """
     columns: dict[str, Any] = {}
-    if len(chunk.row):
-        places = chunk.row - chunk.start
-        batch = predictor.ensemble.spec.batch(chunk.packed)
+    extra, wrong = (None, {}) if descriptors is None else descriptors
+    reasons = wrong | {row - chunk.start: reason for row, _, reason in chunk.failed}
+    places = chunk.row - chunk.start
+    good = np.array([place not in reasons for place in places.tolist()], bool)
+    if good.any():
+        batch = predictor.ensemble.spec.batch(chunk.packed, None if extra is None else extra[places])
         values, others = predictor.predict(batch, chunk.packed, chunk.fingerprint)
         for name, predicted in (predicted_cells(predictor.ensemble.task, values) | others).items():
-            columns[name] = spread(predicted, places, chunk.size)
+            columns[name] = spread(predicted[good], places[good], chunk.size)
     else:
         columns = {name: [None] * chunk.size for name in prediction_schema(predictor).names}
-    reasons = {row - chunk.start: reason for row, _, reason in chunk.failed}
     return columns | {REASON: [reasons.get(row) for row in range(chunk.size)]}
 
 

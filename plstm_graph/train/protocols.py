@@ -15,7 +15,7 @@ from typing import Any
 
 from plstm_graph.errors import ConfigError
 from plstm_graph.train.config import TrainConfig
-from plstm_graph.train.records import Record, append_record, config_key, finished_parts
+from plstm_graph.train.records import Part, Record, append_record, config_key, finished_parts
 from plstm_graph.train.table import Summary, summarise
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -27,20 +27,23 @@ def evaluate_parts(
     *,
     seeds: Sequence[int],
     folds: Sequence[int],
+    split_seeds: Sequence[int] | None = None,
     name: str,
     jobs: int = 1,
     console: Any = None,
 ) -> Summary:
-    """Train and test one model per fold and seed; parts that ``file`` holds already are not repeated.
+    """Train and test one model per split seed, fold and seed; parts that ``file`` holds already are not repeated.
 
     OGB's protocol is ten seeds on the one scaffold split; TUDataset's protocol is ten folds with one seed, test
     accuracy at the epoch of best validation accuracy (arXiv 2506.11997, D.4). Both give mean and unbiased deviation.
 
     Args:
-        config: settings; its seed and fold are replaced.
+        config: settings; its seed, fold and split seed are replaced.
         file: finished parts, one JSON line each.
         seeds: training seeds.
         folds: folds of the data set.
+        split_seeds: seeds of random splits or folds, every one of which is another repetition; by default that of
+            ``config`` alone.
         name: name of the configuration in tables.
         jobs: parts at the same time, each in a process of one thread; 1 works in this process with all threads.
         console: where progress goes; ``None`` for silence.
@@ -51,9 +54,10 @@ def evaluate_parts(
     Raises:
         ConfigError: no part is asked for.
     """
-    wanted = list(product(folds, seeds))
+    split_seeds = [config.split_seed] if split_seeds is None else split_seeds
+    wanted = [Part(*numbers) for numbers in product(split_seeds, folds, seeds)]
     if not wanted:
-        raise ConfigError("nothing to evaluate: give at least one seed and one fold")
+        raise ConfigError("nothing to evaluate: give at least one seed, fold and split seed")
     key = config_key(config)
     done = finished_parts(file, key)
     todo = [part for part in wanted if part not in done]
@@ -63,10 +67,11 @@ def evaluate_parts(
     for record in runner(config, todo, jobs, console):
         record = {"name": name, "key": key} | record
         append_record(file, record)
-        done[record["fold"], record["seed"]] = record
+        done[Part.of(record)] = record
         if console is not None:
+            split = f"split {record['split_seed']} " if len(split_seeds) > 1 else ""
             console.print(
-                f"fold {record['fold']} seed {record['seed']}: best epoch {record['best_epoch'] + 1}, "
+                f"{split}fold {record['fold']} seed {record['seed']}: best epoch {record['best_epoch'] + 1}, "
                 f"valid {record['valid']:.4f}, test {record['test']:.4f}, {record['seconds']:.0f} s",
                 highlight=False,
             )
@@ -89,14 +94,14 @@ def run_part(config: TrainConfig, console: Any = None) -> Record:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _one_by_one(config: TrainConfig, parts: list[tuple[int, int]], jobs: int, console: Any) -> Iterator[Record]:
-    for fold, seed in parts:
-        yield run_part(config.replace(fold=fold, seed=seed), console)
+def _one_by_one(config: TrainConfig, parts: list[Part], jobs: int, console: Any) -> Iterator[Record]:
+    for part in parts:
+        yield run_part(config.replace(**part._asdict()), console)
 
 
-def _in_processes(config: TrainConfig, parts: list[tuple[int, int]], jobs: int, console: Any) -> Iterator[Record]:
+def _in_processes(config: TrainConfig, parts: list[Part], jobs: int, console: Any) -> Iterator[Record]:
     with _single_threaded_children(), ProcessPoolExecutor(jobs, get_context("spawn"), _use_one_thread) as pool:
-        futures = [pool.submit(run_part, config.replace(fold=fold, seed=seed)) for fold, seed in parts]
+        futures = [pool.submit(run_part, config.replace(**part._asdict())) for part in parts]
         try:
             for future in as_completed(futures):
                 yield future.result()

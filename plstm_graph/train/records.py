@@ -6,23 +6,27 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from plstm_graph.errors import RunError
 from plstm_graph.train.config import TrainConfig
 
 Record = dict[str, Any]
 
-_NOT_PART_OF_THE_MODEL = ("seed", "fold", "workers", "accelerator", "devices", "strategy")
+_NOT_PART_OF_THE_MODEL = ("seed", "fold", "split_seed", "workers", "accelerator", "devices", "strategy")
+_ONLY_IF_CHANGED = ("fractions", "num_folds")
 
 
 def config_key(config: TrainConfig) -> str:
-    """Twelve letters that differ between two configurations, but not between folds, seeds or machines.
+    """Twelve letters that differ between two configurations, but not between parts (seeds, folds) or machines.
 
     Settings that are not set do not count, so that records stay valid when an option is added.
     """
     unset: tuple = (None, [], {})
     values = {k: v for k, v in config.to_dict().items() if k not in _NOT_PART_OF_THE_MODEL and v not in unset}
+    usual = TrainConfig().to_dict()
+    values = {k: v for k, v in values.items() if k not in _ONLY_IF_CHANGED or v != usual[k]}
+    values["split_seed"] = 0  # it tells parts apart; older records have it in their keys
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -55,7 +59,20 @@ def read_records(paths: Iterable[Path]) -> list[Record]:
     return records
 
 
-def finished_parts(path: Path, key: str) -> dict[tuple[int, int], Record]:
-    """Records of one configuration in a file, by (fold, seed)."""
+class Part(NamedTuple):
+    """One training of an experiment: which split, which fold of it, which seed of weights and batches."""
+
+    split_seed: int
+    fold: int
+    seed: int
+
+    @classmethod
+    def of(cls, record: Record) -> Part:
+        """The part that a record is about; older records name no split seed."""
+        return cls(record.get("split_seed", 0), record["fold"], record["seed"])
+
+
+def finished_parts(path: Path, key: str) -> dict[Part, Record]:
+    """Records of one configuration in a file, by part."""
     records = read_records([path]) if path.is_file() else []
-    return {(r["fold"], r["seed"]): r for r in records if r["key"] == key}
+    return {Part.of(r): r for r in records if r["key"] == key}

@@ -74,7 +74,12 @@ class RunResult:
             name: [round(row[name], 6) for row in self.epochs]
             for name in ("train_loss", "valid_loss", "valid", "seconds")
         }
-        identity = {"data": self.config.data, "model": self.config.model, "fold": self.config.fold}
+        identity = {
+            "data": self.config.data,
+            "model": self.config.model,
+            "fold": self.config.fold,
+            "split_seed": self.config.split_seed,
+        }
         numbers = self.metrics() | {"seed": self.config.seed, "config": self.config.to_dict(), "curves": curves}
         return identity | numbers
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 
 from plstm_graph.data import PackedDataset
 from plstm_graph.errors import RunError
@@ -94,12 +95,25 @@ def make_predictor(config: TrainConfig, source: Source) -> tuple[ModelSpec, Grap
     """
     options = {k: v for k, v in source.encoders.items() if k in model_options(config.model)}
     options |= check_options(config.model, config.model_options)
-    spec = ModelSpec(config.model, source.in_channels, options, config.order, source.molecules, source.chirality)
+    if source.descriptors:
+        options["descriptor_dim"] = len(source.descriptors)
+    spec = ModelSpec(
+        config.model,
+        source.in_channels,
+        options,
+        config.order,
+        source.molecules,
+        source.chirality,
+        list(source.descriptors),
+    )
     labels = source.labels("train")
     mean, std = standardisation(source.task, labels)
     weight = balanced_weights(source.task, labels) if config.class_weights == "balanced" else None
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    return spec, spec.build(source.task, mean=mean, std=std, class_weight=weight)
+    predictor = spec.build(source.task, mean=mean, std=std, class_weight=weight)
+    if source.descriptors:
+        predictor.net.descriptors.fit(source.descriptor_values[torch.from_numpy(source.splits["train"])])
+    return spec, predictor
 
 
 def check_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,7 +165,7 @@ def show_lines(lines: list[str], console: Any) -> None:
     for line in lines:
         log.info("%s", line)
         if console is not None:
-            console.print(line, markup=False, highlight=False)
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _finish(
@@ -190,7 +204,7 @@ def _finish(
         epochs=history.epochs,
         best_epoch=history.best_epoch,
         valid=history.best["valid"],
-        test=evaluate(source.task, *scores["test"]),
+        test=evaluate(source.task, *scores["test"], source.weights("test")),
         parameters=count_parameters(predictor),
         seconds=time.perf_counter() - start,
         peak_memory_mb=peak_memory_mb(),

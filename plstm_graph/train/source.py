@@ -36,6 +36,9 @@ class Source:
         smiles: ``[G]`` SMILES of each graph, for molecules.
         chirality: for molecules, how their chirality is encoded; see :func:`plstm_graph.chem.from_smiles`.
         splits: rows of ``train``, ``valid`` and ``test``.
+        weight: ``[G]`` how much each graph counts, mean 1 over train, if they do not count alike.
+        descriptors: names of the numbers that are known of every graph besides.
+        descriptor_values: ``[G, D]`` these numbers.
         read_labels: ``rows -> [G, T]`` float with NaN where missing, or ``[G]`` int64 with -1 where missing.
         make_batches: see :data:`MakeBatches`.
         read_graphs: ``rows -> graphs`` with all that the data set knows of them, or ``None``.
@@ -54,6 +57,9 @@ class Source:
     make_batches: MakeBatches = field(repr=False)
     row: np.ndarray | None = field(default=None, repr=False)
     smiles: Sequence[str] | None = field(default=None, repr=False)
+    weight: np.ndarray | None = field(default=None, repr=False)
+    descriptors: tuple[str, ...] = ()
+    descriptor_values: Tensor | None = field(default=None, repr=False)
     chirality: str = "written"
     read_graphs: Callable[[np.ndarray], PackedDataset] | None = field(default=None, repr=False)
     chosen_epoch: int | None = None
@@ -67,6 +73,10 @@ class Source:
         """Labels of a split."""
         self._check(part)
         return self.read_labels(self.splits[part])
+
+    def weights(self, part: str) -> np.ndarray | None:
+        """Weights of the graphs of a split, ``None`` if all count alike."""
+        return None if self.weight is None else self.weight[self.splits[part]]
 
     def batches(self, part: str) -> Iterable:
         """Batches of a split; those of ``train`` are shuffled."""

@@ -201,7 +201,7 @@ def _summary(part: Report) -> str:
     if "scaffolds_in_train" in part:
         words[0] += f" ({part['scaffolds_in_train']:,} in train too)"
         if part["molecules_in_train"]:
-            words.append(f"{part['molecules_in_train']:,} molecules are in train too")
+            words.append(f"the same molecule in train: {part['molecules_in_train']:,}")
         near = part["nearest_train_similarity"]
         if near["quantiles"] is not None:
             low, middle, high = (near["quantiles"][q] for q in ("0.05", "0.5", "0.95"))

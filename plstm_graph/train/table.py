@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from plstm_graph.train.records import Record
+from plstm_graph.train.records import Part, Record
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Summary:
 
 def summarise(records: Iterable[Record]) -> list[Summary]:
     """One summary per data set and configuration, in order of first appearance; the last record of a part counts."""
-    groups: dict[tuple[str, str, str], dict[tuple[int, int], Record]] = {}
+    groups: dict[tuple[str, str, str], dict[Part, Record]] = {}
     for record in records:
         group = groups.setdefault((record["data"], record["name"], record["key"]), {})
-        group[record["fold"], record["seed"]] = record
+        group[Part.of(record)] = record
     return [_summary(data, name, key, list(parts.values())) for (data, name, key), parts in groups.items()]
 
 

@@ -42,8 +42,11 @@ def test_graphs_without_nodes_are_in_no_part(packed: Callable[..., PackedDataset
     dataset = packed(200)
     empty = (dataset.node_ptr.diff() == 0).nonzero().flatten().tolist()
     chosen = torch.cat([*split_dataset(dataset, "random", seed=3).values()]).tolist()
+    unlabelled = dataset.y.isnan().all(dim=1).nonzero().flatten().tolist()
     assert empty
-    assert sorted(chosen + empty) == list(range(200))
+    assert set(unlabelled) - set(empty)
+    assert sorted({*chosen, *empty, *unlabelled}) == list(range(200))
+    assert not set(chosen) & {*empty, *unlabelled}
 
 
 def test_scaffold_split_keeps_scaffolds_together() -> None:
@@ -87,3 +90,52 @@ def test_cell_that_names_no_part(cell: str | None, what: str) -> None:
     cells = pd.Series(["train", cell], name="part", index=[4, 7], dtype="str")
     with pytest.raises(TableError, match=rf"column 'part', row 7 {what}, which is none of train, valid and test"):
         column_split(cells)
+
+
+def rings(y: torch.Tensor, task: str = "binary") -> PackedDataset:
+    smiles = [
+        f"{'C' * n}{ring}" for ring in ("c1ccccc1", "C1CCC1", "c1ccncc1", "c1ccsc1", "C1CC1", "C") for n in (1, 2, 3, 4)
+    ]
+    return PackedDataset(
+        name="rings",
+        x=torch.zeros(len(smiles), 1),
+        edge_index=torch.empty(2, 0, dtype=torch.int64),
+        edge_attr=None,
+        y=y,
+        node_ptr=torch.arange(len(smiles) + 1),
+        edge_ptr=torch.zeros(len(smiles) + 1, dtype=torch.int64),
+        task=task,
+        metric="rocauc",
+        num_classes=3 if task == "multiclass" else 0,
+        text_fields={"smiles": smiles},
+    )
+
+
+def test_folds_keep_scaffolds_together_and_leave_out_what_has_no_label() -> None:
+    y = (torch.arange(24) % 2).float().view(-1, 1)
+    y[[3, 17]] = torch.nan
+    dataset = rings(y)
+    tested = []
+    for fold in range(3):
+        parts = split_dataset(dataset, "scaffold-kfold", fold=fold, num_folds=3)
+        tested += parts["test"].tolist()
+        held = [{murcko_scaffold(dataset.smiles[i]) for i in rows.tolist()} for rows in parts.values()]
+        assert not held[0] & held[1] | held[0] & held[2] | held[1] & held[2]
+    assert sorted(tested) == [i for i in range(24) if i not in (3, 17)]
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_folds_of_a_single_target_with_classes_are_stratified(task: str) -> None:
+    label = (torch.arange(24) < 6).long()  # 6 of 24
+    dataset = rings(label.float().view(-1, 1) if task == "binary" else label, task)
+    for fold in range(3):
+        parts = split_dataset(dataset, "kfold", fold=fold, num_folds=3)
+        assert {part: int(label[rows].sum()) for part, rows in parts.items()} == dict.fromkeys(parts, 2)
+
+
+def test_folds_belong_to_splits_in_folds() -> None:
+    dataset = rings(torch.zeros(24, 1))
+    with pytest.raises(ConfigError, match="split='random' has no folds: fold=1 has no meaning"):
+        split_dataset(dataset, "random", fold=1)
+    with pytest.raises(ConfigError, match="fold 3 does not exist"):
+        split_dataset(dataset, "kfold", fold=3, num_folds=3)

@@ -159,3 +159,62 @@ def test_wrong_tables(write: Write, text: str, options: dict, message: str) -> N
 def test_wrong_options(write: Write, options: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_table(write(rows("C,1", "CC,2")), **options)
+
+
+def named_parts(dataset: object) -> dict[str, list[str]]:
+    return {part: [dataset.smiles[i] for i in rows.tolist()] for part, rows in dataset.splits.items()}
+
+
+def test_parts_from_files(write: Write, tmp_path: Path) -> None:
+    valid, test = tmp_path / "valid.csv", tmp_path / "test.csv"
+    valid.write_text("y,smiles\n1,N\n,O\n")
+    test.write_text("smiles,y\nF,0.5\n")
+    dataset, _ = load_table(write(rows("C,1", "CC,0", "CCC,1")), targets=["y"], valid_path=valid, test_path=test)
+    assert named_parts(dataset) == {"train": ["C", "CC", "CCC"], "valid": ["N"], "test": ["F"]}
+    assert dataset.task == "regression"  # 0.5 in one file is enough
+    assert dataset.graph_fields["row"].tolist() == [0, 1, 2, 0, 1, 0]
+    path = write(rows(*(f"{'C' * n},{n}" for n in range(1, 11))))
+    parts = named_parts(load_table(path, test_path=test, fractions=(0.4, 0.1, 0.5))[0])
+    assert {part: len(names) for part, names in parts.items()} == {"train": 8, "valid": 2, "test": 1}
+    with pytest.raises(ConfigError, match="split='kfold' does not go with files"):
+        load_table(path, test_path=test, split="kfold")
+    test.write_text("smiles,z\nF,0.5\n")
+    with pytest.raises(TableError, match=r"test\.csv: there is no column 'y'"):
+        load_table(path, targets=["y"], test_path=test)
+    test.write_text("smiles,y\nF,1\nC(,2\n")
+    with pytest.raises(SmilesError, match=r"test\.csv: .*row 1") as caught:
+        load_table(path, targets=["y"], test_path=test)
+    assert caught.value.row == 1
+
+
+def test_weights_have_mean_one_over_train(write: Write) -> None:
+    text = rows("C,1.5,2,train", "CC,1,6,train", "CCC,0,3,valid", "CCCC,0,0,test", header="smiles,y,w,part")
+    dataset, _ = load_table(write(text), weight_column="w", split="column", split_column="part")
+    assert dataset.targets == ["y"]
+    assert dataset.graph_fields["sample_weight"].tolist() == [0.5, 1.5, 0.75, 0]
+
+
+def test_descriptors_are_kept_as_they_are(write: Write) -> None:
+    dataset, _ = load_table(write(rows("C,1,2.5,7", "CC,0,-1,8", header="smiles,y,a,b")), descriptors=["b", "a"])
+    assert dataset.targets == ["y"]
+    assert dataset.graph_fields["descriptors"].tolist() == [[7, 2.5], [8, -1]]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        (rows("C,1,2", "CC,2,-1"), {"weight_column": "w"}, "column 'w', row 1: -1 is negative"),
+        (rows("C,1,2", "CC,2,"), {"weight_column": "w"}, "column 'w', row 1 is empty: every row needs a weight"),
+        (rows("C,1,0", "CC,2,0"), {"weight_column": "w"}, "all weights of the train part are 0"),
+        (rows("C,1,2", "CC,2,NA"), {"descriptors": ["w"]}, "column 'w', row 1 is empty: every row needs a descriptor"),
+        (rows("C,1,2", "CC,2,hot"), {"descriptors": ["w"]}, "column 'w', row 1: 'hot' is not a number"),
+        (rows("C,1,2", "CC,2,1e39"), {"descriptors": ["w"]}, r"column 'w', row 1 holds 1e\+39, which is too large"),
+        (rows("C,1,2"), {"descriptors": ["v"]}, "no column 'v'"),
+        (rows("C,1,2"), {"descriptors": ["w", "w"]}, "descriptor 'w' was named twice"),
+        (rows("C,1,2"), {"descriptors": ["y"]}, "'y' is named both as a target and as a descriptor"),
+        (rows("C,1,2"), {"weight_column": "y"}, "'y' is named both as a target and as the weight"),
+    ],
+)
+def test_wrong_weights_and_descriptors(write: Write, text: str, options: dict, message: str) -> None:
+    with pytest.raises(TableError, match=message):
+        load_table(write(text.replace("smiles,y", "smiles,y,w")), targets=["y"], **options)

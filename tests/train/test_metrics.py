@@ -74,3 +74,16 @@ def test_metric_must_fit_the_targets() -> None:
         Task("regression", ("a",), metric="rocauc")
     assert Task("regression", ("a",)).maximize is False
     assert Task("binary", ("a",)).maximize is True
+
+
+def test_a_target_whose_labels_all_have_weight_zero_does_not_count() -> None:
+    y, scores = np.array([[1.0, NAN], [3.0, 2.0]]), np.array([[2.0, 0.0], [9.0, 9.0]])
+    task = Task("regression", ("a", "b"))
+    assert evaluate(task, y, scores, np.array([1.0, 0.0])) == pytest.approx(1.0)
+    with pytest.raises(ConfigError, match="no label"):
+        evaluate(task, y, scores, np.zeros(2))
+
+
+def test_r2_of_a_single_label_does_not_count() -> None:
+    y, scores = np.array([[1.0, NAN], [3.0, 2.0]]), np.array([[1.0, 0.0], [3.0, 9.0]])
+    assert evaluate(Task("regression", ("a", "b"), metric="r2"), y, scores) == pytest.approx(1.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -49,7 +51,7 @@ def test_parts_of_other_configurations_do_not_count(tmp_path: Path) -> None:
     assert finished_parts(file, "k") == {}
     append_record(file, part(0))
     append_record(file, part(1, key="other"))
-    assert set(finished_parts(file, "k")) == {(0, 0)}
+    assert set(finished_parts(file, "k")) == {(0, 0, 0)}
 
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
@@ -59,3 +61,17 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
         read_records([file])
     with pytest.raises(RunError, match="no file"):
         read_records([tmp_path / "none.jsonl"])
+
+
+def test_repetitions_share_a_key_and_records_from_before_stay_valid() -> None:
+    config = TrainConfig()
+    assert config_key(config.replace(split_seed=3)) == config_key(config)
+    assert (
+        config_key(config.replace(num_folds=4))
+        != config_key(config)
+        != config_key(config.replace(fractions="0.6,0.2,0.2"))
+    )
+    without = ("seed", "fold", "workers", "accelerator", "devices", "strategy", "fractions", "num_folds")
+    values = {k: v for k, v in config.to_dict().items() if k not in without and v not in (None, [], {})}
+    assert values["split_seed"] == 0
+    assert config_key(config) == hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]

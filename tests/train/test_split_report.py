@@ -31,11 +31,11 @@ PARTS = {
 
 @pytest.fixture
 def source(tmp_path: Path) -> Source:
-    lines = [f"{s},{i if i != 1 else ''},{part}" for part, all in PARTS.items() for i, s in enumerate(all)]
+    lines = [f"{s},{i if i != 1 else ''},{part},0" for part, all in PARTS.items() for i, s in enumerate(all)]
     table = tmp_path / "t.csv"
-    table.write_text("\n".join(["smiles,y,part", *lines]) + "\n")
-    config = small_config(data=str(table), target="y", task="regression", split="column", split_column="part")
-    dataset, _ = load_table(table, targets=["y"], task="regression", split="column", split_column="part")
+    table.write_text("\n".join(["smiles,y,part,z", *lines]) + "\n")
+    config = small_config(data=str(table), target=["y", "z"], task="regression", split="column", split_column="part")
+    dataset, _ = load_table(table, targets=["y", "z"], task="regression", split="column", split_column="part")
     return make_source(dataset, config)
 
 

@@ -14,6 +14,7 @@ from torch_geometric.utils import scatter
 
 from plstm_graph.errors import ConfigError, FeatureError
 from plstm_graph.nn.conv import one_of
+from plstm_graph.nn.descriptors import join_descriptors
 
 State = Tensor | None
 LayerFactory = Callable[[], nn.Module]
@@ -36,6 +37,8 @@ class GraphNet(nn.Module):
         num_layers: number of layers.
         pooling: any aggregation of PyG by name (``"mean"``, ``"sum"``, ``"max"``, ...).
         level: ``"graph"`` gives ``[G, T]``, ``"node"`` gives ``[N, T]``.
+        descriptor_dim: size of ``data.descriptors [G, descriptor_dim]``, numbers known of the whole graph that are
+            joined to what is pooled, before the head; 0 for none.
         block_norm: ``"batch"``, ``"layer"`` or ``"none"``, after every layer.
         dropout: probability, after every layer.
         residual: add the input of a layer to its output.
@@ -60,6 +63,7 @@ class GraphNet(nn.Module):
         *,
         pooling: str = "mean",
         level: str = "graph",
+        descriptor_dim: int = 0,
         block_norm: str = "batch",
         dropout: float = 0.0,
         residual: bool = True,
@@ -91,14 +95,19 @@ class GraphNet(nn.Module):
         self.virtual_node = VirtualNode(hidden_channels, num_layers, dropout, residual) if virtual_node else None
         width = hidden_channels * (num_layers + 1 if readout == "layers" else 1)
         self.pool = aggregation_resolver(pooling) if level == "graph" else None
-        self.head = make_head(width, hidden_channels, out_channels, head_layers)
+        self.descriptors = join_descriptors(descriptor_dim, level)
+        self.head = make_head(width + descriptor_dim, hidden_channels, out_channels, head_layers)
 
     def forward(self, data: Data) -> Tensor:
         """Shapes: ``data.x [N, F]``, ``data.edge_index [2, E]``, ``data.edge_attr [E, D]`` -> ``[G, T]``."""
-        return self.head(self.embed(data))
+        x = self.embed(data)
+        return self.head(x if self.descriptors is None else self.descriptors(x, data))
 
     def embed(self, data: Data) -> Tensor:
-        """What the head reads: ``[G, d]``, or ``[N, d]`` at node level; d is ``hidden_channels`` per readout."""
+        """What the head reads, without descriptors: ``[G, d]``, or ``[N, d]`` at node level.
+
+        d is ``hidden_channels`` per readout.
+        """
         x = self._encode(data)
         batch, num_graphs = data.batch, data.num_graphs
         if batch is None:
