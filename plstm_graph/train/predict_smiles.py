@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from plstm_graph.chem import iter_featurize
+from plstm_graph.errors import ConfigError
 from plstm_graph.train.molecule_predictor import MoleculePredictor
 from plstm_graph.train.predict_table import predict_chunk, prediction_schema
 
@@ -45,10 +46,15 @@ def predict_smiles(
 
     Raises:
         RunError: there is no model.
-        ConfigError: the model does not take molecules, or cannot give this coverage.
+        ConfigError: the model does not take molecules, takes descriptors beside them, or cannot give this coverage.
     """
     if not isinstance(model, MoleculePredictor):
         model = MoleculePredictor.load(model, coverage=coverage, similarity=similarity, device=device)
+    if model.ensemble.spec.descriptors:
+        raise ConfigError(
+            f"the model takes the descriptors {', '.join(map(repr, model.ensemble.spec.descriptors))} beside the "
+            "molecule: predict from a table that has these columns, by predict_table or plstm-graph predict"
+        )
     chunks = iter_featurize(
         smiles,
         on_error="skip",

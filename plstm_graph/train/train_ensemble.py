@@ -188,8 +188,8 @@ def _finish(
     result = EnsembleResult(
         folder=folder,
         metric=source.task.metric,
-        valid=evaluate(source.task, *scores["valid"]),
-        test=evaluate(source.task, *scores["test"]),
+        valid=evaluate(source.task, *scores["valid"], source.weights("valid")),
+        test=evaluate(source.task, *scores["test"], source.weights("test")),
         members=done,
         seconds=time.perf_counter() - start,
         trust=findings,

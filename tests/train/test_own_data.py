@@ -16,6 +16,7 @@ from plstm_graph.errors import ConfigError, TableError
 from plstm_graph.train.labels import balanced_weights, check_judgeable
 from plstm_graph.train.load import load_source
 from plstm_graph.train.model_file import load_model
+from plstm_graph.train.predict_smiles import predict_smiles
 from plstm_graph.train.predict_table import predict_table
 from plstm_graph.train.predictor import GraphPredictor
 from plstm_graph.train.protocols import evaluate_parts
@@ -160,6 +161,8 @@ def test_descriptors_from_training_to_prediction(model: str, write: Write, tmp_p
     assert reasons == [
         "descriptor 'pH' is empty", "descriptor 'pH' 'hot' is not a number", "descriptor 'pH' is empty"
     ]  # fmt: skip
+    with pytest.raises(ConfigError, match="takes the descriptors 'temperature', 'pH' beside the molecule"):
+        predict_smiles(tmp_path / "run", ["CCO"])
     moved = write("moved.csv", pH=lambda i: i % 5, temperature=lambda i: 400 - i)
     assert predict(tmp_path / "run", moved)[3]["predicted_y"] != whole[3]["predicted_y"]
     with pytest.raises(TableError, match=r"no column 'pH' .*'Ph'.*descriptors 'temperature', 'pH' and needs all"):
