@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -107,6 +108,25 @@ def test_norm_pooling_is_a_sum_over_the_typical_size(pooling):
     torch.testing.assert_close(found[:, -5:], sums / 20)
     if pooling == "mean+norm":
         torch.testing.assert_close(found[:, :5], sums / batch.batch.bincount()[:, None])
+
+
+class FromTensors(torch.nn.Module):
+    """A model called with tensors and a line DAG, as torch.export wants it."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x, edge_attr, dag):
+        return self.model(SimpleNamespace(x=x, edge_attr=edge_attr, dag=dag))
+
+
+def test_exports():
+    options = {"local": True, "readout": "layers", "pooling": "norm", "block_norm": "batch", "virtual_node": True}
+    model, batch = molecule_model(**options).eval(), molecules()
+    inputs = (batch.x, batch.edge_attr, batch.dag)
+    program = torch.export.export(FromTensors(model), inputs)
+    torch.testing.assert_close(program.module()(*inputs), model(batch))
 
 
 def test_random_walk_encodings():
