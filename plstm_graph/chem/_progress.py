@@ -1,4 +1,4 @@
-"""The bar that batch featurisation shows."""
+"""The bar that is shown while molecules are read, for features, predictions or embeddings."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def molecules_bar(total: int | None) -> Iterator[Callable[[int], Any]]:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate("{task.fields[rate]}"))
     with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("featurising", total=total, rate="")
+        task = bar.add_task("reading molecules", total=total, rate="")
         yield lambda count: bar.advance(task, count)
