@@ -20,7 +20,7 @@ class PLSTMBlock(nn.Module):
         channels: width of the node features.
         edge_dim: size of the edge features, or ``None``.
         mlp_ratio: hidden width of the MLP over ``channels``; 0 leaves the MLP out.
-        dropout: dropout probability behind the layer and inside the MLP.
+        dropout: dropout probability behind the layer and behind the MLP.
         drop_path: probability, per graph, of skipping a residual branch in training (stochastic depth).
         block_norm: ``"layer"``, ``"rms"``, ``"batch"`` or ``"none"``.
         local: add a GINE branch beside the pLSTM layer, which hears the neighbours in both directions.
@@ -48,7 +48,8 @@ class PLSTMBlock(nn.Module):
         one_of("block_norm", block_norm, NORMS)
         self.conv_norm = NORMS[block_norm](channels)
         self.conv = PLSTMConv(channels, channels, edge_dim=edge_dim, **conv)
-        self.local = _local_conv(channels, edge_dim) if local else None
+        self.local = _local_conv(channels) if local else None
+        self.local_edge = nn.Linear(edge_dim, channels) if local and edge_dim else None
         self.dropout = nn.Dropout(dropout)
         self.drop_path = DropPath(drop_path)
         hidden = round(mlp_ratio * channels)
@@ -57,7 +58,6 @@ class PLSTMBlock(nn.Module):
             nn.Sequential(
                 nn.Linear(channels, hidden),
                 nn.GELU(),
-                nn.Dropout(dropout),
                 nn.Linear(hidden, channels),
                 nn.Dropout(dropout),
             )
@@ -79,15 +79,15 @@ class PLSTMBlock(nn.Module):
         both = dag.cached("both_ways", lambda: torch.cat([dag.edge_index, dag.edge_index.flip(0)], dim=1))
         if edge_attr is None:
             return self.local(x, both, edge_attr=x.new_zeros(1, x.size(1)).expand(both.size(1), -1))
-        edge_id = dag.cached("both_ways_id", lambda: dag.edge_id.repeat(2))
-        return self.local(x, both, edge_attr=edge_attr[edge_id])
+        edge = self.local_edge(edge_attr.index_select(0, dag.edge_id))  # once per edge, for both ways
+        return self.local(x, both, edge_attr=torch.cat([edge, edge]))
 
 
-def _local_conv(channels: int, edge_dim: int | None) -> GINEConv:
+def _local_conv(channels: int) -> GINEConv:
     hidden = nn.Sequential(
         nn.Linear(channels, channels), nn.BatchNorm1d(channels), nn.ReLU(), nn.Linear(channels, channels)
     )
-    return GINEConv(hidden, train_eps=True, edge_dim=edge_dim or channels)
+    return GINEConv(hidden, train_eps=True)
 
 
 class DropPath(nn.Module):

@@ -80,6 +80,9 @@ class TrainConfig:
     warmup_epochs: float = _option(5.0, "Training", "Epochs over which the learning rate rises to its largest value")
     weight_decay: float = _option(0.01, "Training", "AdamW weight decay (weight matrices only)")
     clip_norm: float = _option(1.0, "Training", "Largest gradient norm; 0 does not clip")
+    average_epochs: float = _option(
+        0.0, "Training", "Keep the moving average of the weights over about so many epochs; 0 keeps the weights"
+    )
     loss: str = _option(
         "auto", "Training", "Loss; auto takes the usual one", ("auto", "bce", "cross_entropy", "mse", "l1")
     )
@@ -134,6 +137,7 @@ _LEAST = {
     "warmup_epochs": 0,
     "weight_decay": 0,
     "clip_norm": 0,
+    "average_epochs": 0,
     "patience": 0,
     "workers": 0,
     "fold": 0,

@@ -12,6 +12,7 @@ import lightning.pytorch as pl
 from rich.console import Console
 
 from plstm_graph.errors import ConfigError
+from plstm_graph.train.averaging import WeightAverage
 from plstm_graph.train.checkpoint_io import PackedCheckpointIO
 from plstm_graph.train.config import TrainConfig
 from plstm_graph.train.history import History
@@ -71,11 +72,12 @@ def fit(
     )
     module = GraphModule(predictor, settings)
     history = History(folder, config.seed, num_graphs, config.patience, save_best, keep_last)
+    average = [WeightAverage(config.average_epochs * steps)] if config.average_epochs else []
     shown = [EpochProgress(history, config.epochs, console)] if console is not None else []
     last = folder / "last.pt"
     with warnings.catch_warnings():
         quiet_lightning()
-        trainer = _trainer(config, folder, [history, *shown, *callbacks], tensorboard, steps)
+        trainer = _trainer(config, folder, [*average, history, *shown, *callbacks], tensorboard, steps)
         trainer.fit(module, train, valid, ckpt_path=last if resume and last.is_file() else None)
     return history
 
