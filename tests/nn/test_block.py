@@ -26,11 +26,11 @@ def test_shapes_and_gradients(block_norm, local, edge_dim):
 
 
 def test_the_local_branch_hears_both_neighbours():
-    block = PLSTMBlock(4, local=True, heads=1, block_norm="none", mlp_ratio=0).eval()
+    block = PLSTMBlock(16, local=True, heads=1, block_norm="none", mlp_ratio=0).eval()
     with torch.no_grad():
         for p in block.conv.parameters():
             p.zero_()
-    x = torch.rand(DAG.num_nodes, 4, requires_grad=True)
+    x = torch.rand(DAG.num_nodes, 16, requires_grad=True)
     tail, head = DAG.edge_index[:, 0].tolist()
     for one, other in ((tail, head), (head, tail)):
         (grad,) = torch.autograd.grad(block(x, DAG)[one].sum(), x)
