@@ -20,6 +20,14 @@ MOLECULES = 2000
 BATCH = 500
 WIDTH, HEADS = 96, 4
 
+BARE = {
+    "hidden_channels": WIDTH, "key_dim": None, "direction": "both", "block_norm": "layer", "mlp_ratio": 2.0,
+    "local": False, "pooling": "mean", "readout": "last", "dropout": 0.0,
+    "source_bias": -4.0, "mark_bias": -4.0, "direct_bias": -6.0,
+    "transition_scale": 5.0, "gate_std": 0.02,
+}  # fmt: skip
+"""Options of :class:`plstm_graph.PLSTM` for the paper's layer in a plain block, with no local branch beside it."""
+
 
 def write_molecules(path: Path) -> str:
     """Draw molecules from ogbg-molhiv's training split, or from the built-in demo set where the former is not at hand.

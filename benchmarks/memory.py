@@ -11,15 +11,15 @@ from typing import Any
 
 import torch
 
-from benchmarks.inputs import WIDTH, molecule_dag, molecules
+from benchmarks.inputs import BARE, WIDTH, molecule_dag, molecules
 
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "GIN": ("gin", {"node_encoder": "atom"}),
     "GINE": ("gine", {"node_encoder": "atom", "edge_encoder": "bond"}),
     "GPS": ("gps", {"node_encoder": "atom", "edge_encoder": "bond"}),
-    "pLSTM, alternating directions": ("plstm", {"node_encoder": "atom", "direction": "alternate"}),
-    "pLSTM, both directions": ("plstm", {"node_encoder": "atom"}),
-    "pLSTM, both directions, edge features": ("plstm", {"node_encoder": "atom", "edge_encoder": "bond"}),
+    "pLSTM, alternating directions": ("plstm", BARE | {"node_encoder": "atom", "direction": "alternate"}),
+    "pLSTM, both directions": ("plstm", BARE | {"node_encoder": "atom"}),
+    "pLSTM, both directions, edge features": ("plstm", BARE | {"node_encoder": "atom", "edge_encoder": "bond"}),
 }
 """Name in the table → name in the library and options; all have four layers of the same width."""
 
@@ -47,7 +47,7 @@ def step_peak(model: str, molecules_file: str, count: int) -> float:
     name, options = MODELS[model]
     if name == "plstm":
         batch.dag = molecule_dag(molecules_file, count)
-    net = build_model(name, 9, 1, hidden_channels=WIDTH, num_layers=4, **options)
+    net = build_model(name, 9, 1, **{"hidden_channels": WIDTH, "num_layers": 4} | options)
     optimizer = torch.optim.AdamW(net.parameters())
 
     def step() -> None:

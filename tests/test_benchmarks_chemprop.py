@@ -262,6 +262,6 @@ def test_speed_takes_only_the_samples_that_are_missing_and_takes_turns(data, tmp
 
 
 def test_settings_of_the_library_make_different_keys():
-    keys = [Library(*arguments).key("molesol") for arguments in ((), (None, 3), ("ogb-plstm",), ("ogb-plstm", 3))]
+    keys = [Library(*arguments).key("molesol") for arguments in ((), (None, 3), ("paper-plstm",), ("paper-plstm", 3))]
     assert len(set(keys)) == 4
     assert Library().key("molesol") == keys[0] != Library().key("mollipo")

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from benchmarks.inputs import BARE
 from plstm_graph.nn.baselines import build_model
 
 PLSTM_MODES = {"plstm-P": "P", "plstm-D": "D", "plstm": "alternate"}
@@ -19,7 +20,7 @@ ORIENTED = (*PLSTM_MODES, "dagnn")
 def make_model(
     name: str, in_channels: Any, out_channels: int, *, level: str, hidden_channels: int, num_layers: int, **options: Any
 ) -> nn.Module:
-    """A model by name; options that it does not have are left out.
+    """A model by name; options that it does not have are left out. pLSTM is the bare one, whose reach is its own.
 
     Args:
         name: one of :data:`MODELS`.
@@ -34,11 +35,11 @@ def make_model(
 
     kind = "plstm" if name in PLSTM_MODES else name
     if name in PLSTM_MODES:
-        options["mode"] = PLSTM_MODES[name]
+        options = BARE | options | {"mode": PLSTM_MODES[name]}
     known = model_options(kind)
     options = {option: value for option, value in options.items() if option in known}
     shared = {"level": level, "hidden_channels": hidden_channels, "num_layers": num_layers}
-    model = build_model(kind, in_channels, out_channels, **shared, **options)
+    model = build_model(kind, in_channels, out_channels, **options | shared)
     return AlongDAG(model) if name == "dagnn" else model
 
 

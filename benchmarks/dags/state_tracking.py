@@ -19,6 +19,7 @@ from torch_geometric.loader import DataLoader
 
 from benchmarks.dags.parts import Part, run_parts, setting_key
 from benchmarks.dags.state_tracking_report import write_report
+from benchmarks.inputs import BARE
 from plstm_graph import PLSTM
 from plstm_graph.data.state_tracking import make_state_tracking, state_tracking_tokens
 from plstm_graph.nn.gates import GateMaps
@@ -107,13 +108,13 @@ def train_and_test(setting: Setting) -> dict[str, Any]:
 def make_model(setting: Setting) -> PLSTM:
     """One block in D-mode, forward; the models differ in their transitions only."""
     items = TASKS[setting.task]
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = BARE | {"source_bias": 0.0, "mark_bias": 0.0, "direct_bias": -4.0, "gate_std": 0.5}
+    options |= {"hidden_channels": setting.width, "direction": "forward"}
     if setting.model.startswith("matrix"):
-        options = {"state_size": items, "singular": "tanh" if setting.model == "matrix, tanh" else "one"}
+        options |= {"state_size": items, "singular": "tanh" if setting.model == "matrix, tanh" else "one"}
     model = PLSTM(
-        state_tracking_tokens(items), items * items, hidden_channels=setting.width, num_layers=1, heads=setting.heads,
-        mode="D", direction="forward", degree_encoding=False, level="node", head_norm="none", source_bias=0.0,
-        mark_bias=0.0, direct_bias=-4.0, gate_std=0.5, **options,
+        state_tracking_tokens(items), items * items, num_layers=1, heads=setting.heads, mode="D",
+        degree_encoding=False, level="node", head_norm="none", **options,
     )  # fmt: skip
     if setting.model == "scalar [0, 1]":
         for maps in model.modules():

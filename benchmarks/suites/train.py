@@ -12,13 +12,14 @@ import torch
 from torch.profiler import record_function
 
 from benchmarks.case import Call, Case, Setting, Table
-from benchmarks.inputs import BATCH
+from benchmarks.inputs import BARE, BATCH
 
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "gin": ("gin", {}),
-    "plstm, alternating directions": ("plstm", {"direction": "alternate"}),
+    "plstm, alternating directions": ("plstm", BARE | {"direction": "alternate"}),
+    "plstm, both directions": ("plstm", BARE),
+    "plstm, alternating, no edge features": ("plstm", BARE | {"direction": "alternate", "edge_encoder": None}),
     "plstm": ("plstm", {}),
-    "plstm, alternating, no edge features": ("plstm", {"direction": "alternate", "edge_encoder": None}),
     "gine": ("gine", {}),
 }
 """Name in the table → model and options; without options it is what ``plstm-graph train --model`` trains."""
@@ -105,11 +106,11 @@ def _both_classes(source: Any) -> Any:
 
 
 def step_parts(setting: Setting) -> dict[str, Call]:
-    """A training step of the pLSTM model beside the making of its batch."""
+    """A training step of the bare pLSTM model beside the making of its batch."""
     from plstm_graph import ToLineDAG
     from plstm_graph.data import load
 
-    trainer = Trainer(setting, "plstm", {}, BATCH, BATCH)
+    trainer = Trainer(setting, "plstm", BARE, BATCH, BATCH)
     dataset, batch = load(trainer.config.data), next(iter(trainer.train))
     rows, to_dag, step = batch.graph_id, ToLineDAG(), make_step(trainer)
     count = rows.numel()
@@ -145,7 +146,7 @@ def profile(setting: Setting) -> Table:
 
     count = 4 if setting.quick else 16
     found = {}
-    for name in ("gin", "plstm"):
+    for name in ("gin", "plstm, both directions"):
         trainer = Trainer(setting, *MODELS[name], BATCH, 2 * BATCH)
         found[name] = profile_steps(trainer.predictor, trainer.train, make_step(trainer), count)
     rows = []

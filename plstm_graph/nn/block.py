@@ -9,6 +9,7 @@ from torch_geometric.nn import GINEConv
 from plstm_graph.errors import ConfigError
 from plstm_graph.graph.linedag import LineDAG
 from plstm_graph.nn.conv import PLSTMConv, one_of
+from plstm_graph.nn.dropout import Dropout
 
 NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm, "batch": nn.BatchNorm1d, "none": lambda channels: nn.Identity()}
 
@@ -50,7 +51,7 @@ class PLSTMBlock(nn.Module):
         self.conv = PLSTMConv(channels, channels, edge_dim=edge_dim, **conv)
         self.local = _local_conv(channels) if local else None
         self.local_edge = nn.Linear(edge_dim, channels) if local and edge_dim else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.drop_path = DropPath(drop_path)
         hidden = round(mlp_ratio * channels)
         self.mlp_norm = NORMS[block_norm](channels) if hidden else None
@@ -59,7 +60,7 @@ class PLSTMBlock(nn.Module):
                 nn.Linear(channels, hidden),
                 nn.GELU(),
                 nn.Linear(hidden, channels),
-                nn.Dropout(dropout),
+                Dropout(dropout),
             )
             if hidden
             else None
@@ -84,9 +85,7 @@ class PLSTMBlock(nn.Module):
 
 
 def _local_conv(channels: int) -> GINEConv:
-    hidden = nn.Sequential(
-        nn.Linear(channels, channels), nn.BatchNorm1d(channels), nn.ReLU(), nn.Linear(channels, channels)
-    )
+    hidden = nn.Sequential(nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, channels))
     return GINEConv(hidden, train_eps=True)
 
 

@@ -16,6 +16,7 @@ from plstm_graph.graph.linedag import LineDAG
 from plstm_graph.nn.block import NORMS, PLSTMBlock, graph_of_node
 from plstm_graph.nn.conv import DIRECTIONS, one_of
 from plstm_graph.nn.descriptors import join_descriptors
+from plstm_graph.nn.dropout import Dropout
 from plstm_graph.nn.encoders import SinusoidalEncoding, make_encoder, node_degree, node_depth
 
 
@@ -54,6 +55,9 @@ class PLSTM(nn.Module):
         block_norm: ``"layer"``, ``"rms"``, ``"batch"`` or ``"none"``.
         mlp_ratio: hidden width of the MLPs over ``hidden_channels``.
         local: GINE branch beside every pLSTM layer.
+        source_bias, mark_bias, direct_bias, transition_scale, gate_std: gates at the start, as for
+            :class:`~plstm_graph.PLSTMConv`, whose own defaults are the paper's. Here they start half open: with the
+            paper's, nearly closed ones, a model of molecules learns more slowly.
         conv: further arguments of :class:`~plstm_graph.PLSTMConv`.
 
     Shapes:
@@ -67,12 +71,12 @@ class PLSTM(nn.Module):
         in_channels: int | Sequence[int] | None,
         out_channels: int,
         *,
-        hidden_channels: int = 96,
+        hidden_channels: int = 64,
         num_layers: int = 4,
         heads: int = 4,
-        key_dim: int | None = None,
+        key_dim: int | None = 8,
         mode: str = "alternate",
-        direction: str = "both",
+        direction: str = "alternate",
         edge_dim: int | Sequence[int] | None = None,
         node_encoder: str = "linear",
         edge_encoder: str | None = None,
@@ -80,18 +84,25 @@ class PLSTM(nn.Module):
         depth_encoding: bool = False,
         rwse_dim: int = 0,
         virtual_node: bool = False,
-        pooling: str | Aggregation = "mean",
-        readout: str = "last",
+        pooling: str | Aggregation = "norm",
+        readout: str = "layers",
         level: str = "graph",
         descriptor_dim: int = 0,
-        dropout: float = 0.0,
+        dropout: float = 0.1,
         drop_path: float = 0.0,
         block_norm: str = "layer",
-        mlp_ratio: float = 2.0,
-        local: bool = False,
+        mlp_ratio: float = 1.0,
+        local: bool = True,
+        source_bias: float = 0.0,
+        mark_bias: float = 0.0,
+        direct_bias: float = 0.0,
+        transition_scale: float = 1.0,
+        gate_std: float = 0.1,
         **conv: Any,
     ) -> None:
         super().__init__()
+        gates = {"source_bias": source_bias, "mark_bias": mark_bias, "direct_bias": direct_bias}
+        conv |= gates | {"transition_scale": transition_scale, "gate_std": gate_std}
         one_of("mode", mode, ("alternate", "P", "D"))
         one_of("direction", direction, ("alternate", *DIRECTIONS))
         one_of("level", level, ("graph", "node", "edge"))
@@ -213,7 +224,7 @@ class VirtualNode(nn.Module):
             nn.Linear(channels, channels),
             nn.GELU(),
             nn.Linear(channels, channels),
-            nn.Dropout(dropout),
+            Dropout(dropout),
         )
 
     def forward(self, x: Tensor, whole: Tensor | None, dag: LineDAG) -> tuple[Tensor, Tensor]:
@@ -247,4 +258,4 @@ def _num_pools(pooling: str | Aggregation) -> int:
 
 
 def _head(joined: int, width: int, out_channels: int, dropout: float) -> nn.Module:
-    return nn.Sequential(nn.Linear(joined, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, out_channels))
+    return nn.Sequential(nn.Linear(joined, width), nn.GELU(), Dropout(dropout), nn.Linear(width, out_channels))

@@ -26,7 +26,7 @@ from plstm_graph.train.task import Task
 _OF_THE_NETWORK = ("hidden_channels", "num_layers", "heads", "mode", "direction", "pooling", "dropout", "drop_path")
 _OF_THE_RUN = (
     *("order", "epochs", "batch_size", "lr", "schedule", "warmup_epochs", "weight_decay", "clip_norm", "patience"),
-    "accelerator",
+    *("average_epochs", "accelerator"),
 )
 _CHUNK = 256
 
@@ -37,7 +37,7 @@ PARAMETERS = """
         heads: heads per layer.
         mode: ``"alternate"`` (P, D, P, D, ...), ``"P"`` or ``"D"``.
         direction: ``"both"`` in every layer, ``"alternate"``, ``"forward"`` or ``"backward"``.
-        pooling: how atoms are pooled: ``"mean"``, ``"sum"``, ``"max"``, or another aggregator of PyG by name.
+        pooling: how atoms are pooled: ``"norm"``, ``"mean"``, ``"sum"``, ``"max"``, or another aggregator of PyG.
         dropout: dropout in blocks and head.
         drop_path: stochastic depth of the last block.
         model_options: further arguments of :class:`plstm_graph.PLSTM`, or ``None``.
@@ -49,6 +49,7 @@ PARAMETERS = """
         warmup_epochs: epochs over which the learning rate rises.
         weight_decay: AdamW weight decay.
         clip_norm: largest gradient norm; 0 does not clip.
+        average_epochs: epochs over which a moving average of the weights reaches; 0 keeps the weights.
         validation_fraction: share of the rows that choose the best epoch and are not trained on; 0 trains on all
             rows and keeps the last epoch.
         patience: stop after this many epochs without improvement; 0 never stops early.
@@ -64,23 +65,24 @@ class SmilesEstimator(BaseEstimator):
     A dataclass, since scikit-learn wants every argument to be stored unchanged under its own name.
     """
 
-    hidden_channels: int = 96
+    hidden_channels: int = 64
     num_layers: int = 4
     heads: int = 4
     mode: str = "alternate"
-    direction: str = "both"
-    pooling: str = "mean"
-    dropout: float = 0.0
+    direction: str = "alternate"
+    pooling: str = "norm"
+    dropout: float = 0.1
     drop_path: float = 0.0
     model_options: Mapping[str, Any] | None = None
-    order: str = "canonical"
-    epochs: int = 100
+    order: str = "center"
+    epochs: int = 60
     batch_size: int = 64
     lr: float = 1e-3
     schedule: str = "cosine"
-    warmup_epochs: float = 5.0
+    warmup_epochs: float = 2.0
     weight_decay: float = 0.01
     clip_norm: float = 1.0
+    average_epochs: float = 3.0
     validation_fraction: float = 0.1
     patience: int = 0
     random_state: int | np.random.RandomState | None = None

@@ -63,25 +63,28 @@ class TrainConfig:
     valid_data: str | None = _option(None, "Data", "Table of the validation molecules, with the columns of --data")
     test_data: str | None = _option(None, "Data", "Table of the test molecules, with the columns of --data")
     order: str = _option(
-        "canonical", "Data", "Orientation of bonds: canonical, center, index, random, random-root or directed"
+        "center", "Data", "Orientation of bonds: center, canonical, index, random, random-root or directed"
     )
     train_order: str | None = _option(
-        None, "Data", "Orientation while training, such as random-root, new in every epoch; order by default"
+        None,
+        "Data",
+        "Orientation while training, new in every epoch if it is a random one; by default random-root if order is "
+        "center, else order",
     )
     workers: int = _option(0, "Data", "Processes that prepare batches; 0 prepares them in the main process")
 
     model: str = _option("plstm", "Model", "plstm, or a baseline: gcn, gin, gine, gat, mpnn, gps, lstm, dagnn")
     model_options: dict[str, Any] = _option({}, "Model", "Option of the model as key=value; may be given again")  # noqa: RUF009
 
-    epochs: int = _option(100, "Training", "Passes over the training molecules")
+    epochs: int = _option(60, "Training", "Passes over the training molecules")
     batch_size: int = _option(64, "Training", "Molecules per step")
     lr: float = _option(1e-3, "Training", "Largest learning rate")
     schedule: str = _option("cosine", "Training", "Learning rate after the warm-up", ("cosine", "constant"))
-    warmup_epochs: float = _option(5.0, "Training", "Epochs over which the learning rate rises to its largest value")
+    warmup_epochs: float = _option(2.0, "Training", "Epochs over which the learning rate rises to its largest value")
     weight_decay: float = _option(0.01, "Training", "AdamW weight decay (weight matrices only)")
     clip_norm: float = _option(1.0, "Training", "Largest gradient norm; 0 does not clip")
     average_epochs: float = _option(
-        0.0, "Training", "Keep the moving average of the weights over about so many epochs; 0 keeps the weights"
+        3.0, "Training", "Keep the moving average of the weights over about so many epochs; 0 keeps the weights"
     )
     loss: str = _option(
         "auto", "Training", "Loss; auto takes the usual one", ("auto", "bce", "cross_entropy", "mse", "l1")

@@ -55,7 +55,7 @@ def make_source(dataset: PackedDataset, config: TrainConfig) -> Source:
     Raises:
         ConfigError: a setting does not fit the data.
     """
-    final, training = (orient(config.model, order) for order in (config.order, config.train_order or config.order))
+    final, training = (orient(config.model, order) for order in (config.order, training_order(config)))
 
     def make_batches(rows: np.ndarray, shuffle: bool) -> Iterable:
         return GraphLoader(
@@ -92,6 +92,11 @@ def make_source(dataset: PackedDataset, config: TrainConfig) -> Source:
     for part in ("valid", "test"):  # before training, not after it: whether there is anything to judge by
         check_judgeable(source.task, part, read_labels(source.splits[part]), source.weights(part))
     return source
+
+
+def training_order(config: TrainConfig) -> str:
+    """Orientation of the training graphs: outwards from new roots all the time, where later it is from the centre."""
+    return config.train_order or ("random-root" if config.order == "center" else config.order)
 
 
 def orient(model: str, order: str) -> Callable[[Any], Any] | None:

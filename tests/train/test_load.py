@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from plstm_graph.train.config import TrainConfig
-from plstm_graph.train.load import load_source
+import pytest
+
+from plstm_graph.train.config import TrainConfig, make_config
+from plstm_graph.train.load import load_source, training_order
 
 
 def test_orientations_of_training_are_new_in_every_epoch_and_all_others_stay(tmp_path: Path) -> None:
@@ -14,7 +16,7 @@ def test_orientations_of_training_are_new_in_every_epoch_and_all_others_stay(tmp
     table.write_text("\n".join(["smiles,y,part", *rows]))
     settings = {"split": "column", "split_column": "part", "target": ("y",), "order": "center"}
     source = load_source(TrainConfig(data=str(table), train_order="random-root", **settings))
-    plain = load_source(TrainConfig(data=str(table), **settings))
+    plain = load_source(TrainConfig(data=str(table), train_order="center", **settings))
 
     def roots(batches):
         """Nodes of every batch from which edges lead out and to which none leads, in the order of the row numbers."""
@@ -30,3 +32,16 @@ def test_orientations_of_training_are_new_in_every_epoch_and_all_others_stay(tmp
     train = source.batches("train")
     drawn = [roots(train) for _ in range(5)]
     assert len({str(d) for d in drawn}) == 5
+
+
+@pytest.mark.parametrize(
+    ("settings", "order"),
+    [
+        ({}, "random-root"),
+        ({"order": "index"}, "index"),
+        ({"train_order": "center"}, "center"),
+        ({"order": "index", "train_order": "random"}, "random"),
+    ],
+)
+def test_order_of_training_graphs(settings, order):
+    assert training_order(make_config(settings)) == order
