@@ -8,8 +8,7 @@ from typing import Any
 import torch
 import torch_geometric.typing
 from torch import Tensor, nn
-from torch_geometric.nn.aggr import Aggregation, MaxAggregation, MinAggregation, MultiAggregation, SumAggregation
-from torch_geometric.nn.resolver import aggregation_resolver
+from torch_geometric.nn.aggr import Aggregation, MaxAggregation, MinAggregation
 
 from plstm_graph.errors import ConfigError, FeatureError
 from plstm_graph.graph.linedag import LineDAG
@@ -18,6 +17,7 @@ from plstm_graph.nn.conv import DIRECTIONS, one_of
 from plstm_graph.nn.descriptors import join_descriptors
 from plstm_graph.nn.dropout import Dropout
 from plstm_graph.nn.encoders import SinusoidalEncoding, make_encoder, node_degree, node_depth
+from plstm_graph.nn.pooling import make_pool, num_pools
 
 
 class PLSTM(nn.Module):
@@ -42,7 +42,8 @@ class PLSTM(nn.Module):
         rwse_dim: size of ``data.rwse`` (random-walk structural encodings, for example from
             ``torch_geometric.transforms.AddRandomWalkPE(k, attr_name="rwse")``), 0 for none.
         virtual_node: join all nodes of a graph through a virtual node between blocks.
-        pooling: ``"norm"``, a sum divided by :data:`TYPICAL_SIZE`; the name of a PyG aggregator, such as ``"mean"``,
+        pooling: ``"norm"``, a sum divided by
+            :data:`~plstm_graph.nn.pooling.TYPICAL_SIZE`; the name of a PyG aggregator, such as ``"mean"``,
             ``"sum"`` or ``"max"``; several of them side by side, such as ``"mean+max"``; or an aggregator that keeps
             the width.
         readout: ``"last"`` pools the last block, ``"layers"`` pools the input and every block and adds up one linear
@@ -137,11 +138,11 @@ class PLSTM(nn.Module):
         self.virtual_nodes = (
             nn.ModuleList(VirtualNode(width, dropout) for _ in range(num_layers - 1)) if virtual_node else None
         )
-        self.pool = _make_pool(pooling) if level == "graph" else None
+        self.pool = make_pool(pooling) if level == "graph" else None
         readouts = num_layers + 1 if readout == "layers" else 1
         self.final_norms = nn.ModuleList(NORMS[block_norm](width) for _ in range(readouts))
         self.descriptors = join_descriptors(descriptor_dim, level)
-        pooled = width * _num_pools(pooling) + descriptor_dim
+        pooled = width * num_pools(pooling) + descriptor_dim
         joined = {"graph": pooled, "node": width, "edge": width * (2 + bool(edge_encoder))}[level]
         self.heads = nn.ModuleList(_head(joined, width, out_channels, dropout) for _ in range(readouts))
 
@@ -233,28 +234,6 @@ class VirtualNode(nn.Module):
         gathered = x.new_zeros(dag.num_graphs, x.size(1)).index_add(0, graph, x)
         whole = self.mlp(gathered if whole is None else gathered + whole)
         return x + whole[graph], whole
-
-
-TYPICAL_SIZE = 20
-"""Nodes of a molecule of middling size: a sum over as many nodes, divided by this, has the magnitude of a mean."""
-
-
-class NormAggregation(SumAggregation):
-    """A sum divided by :data:`TYPICAL_SIZE`: it knows the size of a graph, and the head starts with small numbers."""
-
-    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return super().forward(x, *args, **kwargs) / TYPICAL_SIZE
-
-
-def _make_pool(pooling: str | Aggregation) -> Aggregation:
-    if not isinstance(pooling, str):
-        return pooling
-    pools = [NormAggregation() if name == "norm" else aggregation_resolver(name) for name in pooling.split("+")]
-    return MultiAggregation(pools, mode="cat") if len(pools) > 1 else pools[0]
-
-
-def _num_pools(pooling: str | Aggregation) -> int:
-    return pooling.count("+") + 1 if isinstance(pooling, str) else 1
 
 
 def _head(joined: int, width: int, out_channels: int, dropout: float) -> nn.Module:

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 from torch_geometric.nn import BatchNorm
-from torch_geometric.nn.resolver import aggregation_resolver
 from torch_geometric.utils import scatter
 
 from plstm_graph.errors import ConfigError, FeatureError
 from plstm_graph.nn.conv import one_of
 from plstm_graph.nn.descriptors import join_descriptors
+from plstm_graph.nn.pooling import make_pool, num_pools
 
 State = Tensor | None
 LayerFactory = Callable[[], nn.Module]
@@ -35,7 +35,7 @@ class GraphNet(nn.Module):
         hidden_channels: width d.
         out_channels: number of outputs T.
         num_layers: number of layers.
-        pooling: any aggregation of PyG by name (``"mean"``, ``"sum"``, ``"max"``, ...).
+        pooling: as for :class:`plstm_graph.PLSTM`.
         level: ``"graph"`` gives ``[G, T]``, ``"node"`` gives ``[N, T]``.
         descriptor_dim: size of ``data.descriptors [G, descriptor_dim]``, numbers known of the whole graph that are
             joined to what is pooled, before the head; 0 for none.
@@ -94,7 +94,8 @@ class GraphNet(nn.Module):
         )
         self.virtual_node = VirtualNode(hidden_channels, num_layers, dropout, residual) if virtual_node else None
         width = hidden_channels * (num_layers + 1 if readout == "layers" else 1)
-        self.pool = aggregation_resolver(pooling) if level == "graph" else None
+        width *= num_pools(pooling) if level == "graph" else 1
+        self.pool = make_pool(pooling) if level == "graph" else None
         self.descriptors = join_descriptors(descriptor_dim, level)
         self.head = make_head(width + descriptor_dim, hidden_channels, out_channels, head_layers)
 
@@ -106,7 +107,7 @@ class GraphNet(nn.Module):
     def embed(self, data: Data) -> Tensor:
         """What the head reads, without descriptors: ``[G, d]``, or ``[N, d]`` at node level.
 
-        d is ``hidden_channels`` per readout.
+        d is ``hidden_channels`` per readout and pooling.
         """
         x = self._encode(data)
         batch, num_graphs = data.batch, data.num_graphs
