@@ -9,28 +9,34 @@ from torch import Tensor, nn
 
 
 class Dropout(nn.Dropout):
-    """As ``torch.nn.Dropout``, with the probability rounded to 2⁻¹⁶ on a CPU.
+    """As ``torch.nn.Dropout``; on a CPU numbers come from a hash of the place and of two seeds that torch draws.
 
-    There torch draws one number of double precision per element, which made up an eighth of a training step on
-    molecules; here four elements share one of 64 bits.
+    There torch draws one number of double precision after the other, which made up an eighth of a training step on
+    molecules. The mask is not kept for the backward pass, but made again.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.p == 0 or self.p == 1 or not x.is_cpu or torch.compiler.is_compiling():
+        if not self.training or not 0 < self.p < 1 or torch.compiler.is_compiling():
             return super().forward(x)
-        return _Drop.apply(x, round(self.p * 2**16) / 2**16)
+        if not x.is_cpu or x.dtype not in (torch.float32, torch.float64) or type(x) is not Tensor:
+            return super().forward(x)
+        return _Drop.apply(x, self.p, torch.randint(2**32, (2,)).tolist())
 
 
 class _Drop(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, p: float) -> Tensor:
-        bits = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), 2**63 - 1).view(torch.int16)
-        keep = (bits[: x.numel()] >= round(p * 2**16) - 2**15).view(x.shape)
-        ctx.save_for_backward(keep)
-        ctx.scale = 1 / (1 - p)
-        return (x * keep).mul_(ctx.scale)
+    def forward(x: Tensor, p: float, seeds: list[int]) -> Tensor:
+        from plstm_graph.nn._kernels import drop
+
+        x = x.detach().contiguous()
+        out = torch.empty_like(x)
+        drop(x.view(-1).numpy(), out.view(-1).numpy(), *seeds, round(p * 2**32), 1 / (1 - p))
+        return out
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        (keep,) = ctx.saved_tensors
-        return grad * keep * ctx.scale, None
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        ctx.p, ctx.seeds = inputs[1:]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return _Drop.apply(grad, ctx.p, ctx.seeds), None, None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -73,6 +74,11 @@ class GateMaps(nn.Module):
         self.edge = nn.Linear(edge_dim, sum(self.edge_widths), bias=False) if edge_dim else None
         self.reset_parameters()
 
+    @property
+    def bounds(self) -> tuple[bool, bool, float]:
+        """Whether sums of transitions are bounded, whether over what comes in, and the scale inside the tanh."""
+        return self.mode == "P", self.norm == "linf", float(self.transition_scale)
+
     def reset_parameters(self) -> None:
         """Small normal weights, and the biases given at construction."""
         nn.init.normal_(self.node.weight, std=self.gate_std)
@@ -88,13 +94,20 @@ class GateMaps(nn.Module):
 
     def forward(self, x: Tensor, dag: LineDAG, edge: Tensor | None, reverse: bool) -> Gates:
         """Gate values; ``x [N, in_channels]``, ``edge [E, edge_dim]`` in the order of ``dag.edge_index``."""
-        source, mark, transition, direct = self.node(x).split(self.node_widths, dim=-1)
+        node, edge = self.node(x), None if edge is None else self.edge(edge)
+        if self.matrix is None and self.grid_axes is None and _has_kernel(node, dag):
+            return Gates(*_Compiled.apply(node, edge, self, dag, reverse)[:4])
+        return self.from_parts(node, edge, dag, reverse)
+
+    def from_parts(self, node: Tensor, edge: Tensor | None, dag: LineDAG, reverse: bool) -> Gates:
+        """Gate values from what nodes and edges add to them, by torch's operations."""
+        source, mark, transition, direct = node.split(self.node_widths, dim=-1)
         tail, head = dag.edge_index.flip(0) if reverse else dag.edge_index
         before, after = dag.line_index.flip(0) if reverse else dag.line_index
         # index_select, because the backward pass of x[index] adds up in an order that depends on the threads
         source, mark = source.index_select(0, tail), mark.index_select(0, head)
         if edge is not None:
-            edge_source, edge_mark, edge_before, edge_after = self.edge(edge).split(self.edge_widths, dim=-1)
+            edge_source, edge_mark, edge_before, edge_after = edge.split(self.edge_widths, dim=-1)
             source, mark = source + edge_source, mark + edge_mark
         if self.grid_axes is not None:
             passed = _along_axes(transition, self.grid_axes, head[before], dag.edge_axis[after])
@@ -111,6 +124,78 @@ class GateMaps(nn.Module):
             if self.mode == "P":
                 passed = _bounded(passed, group, dag.num_edges)
         return Gates(source.sigmoid(), passed, mark.sigmoid(), direct.sigmoid())
+
+
+def _has_kernel(node: Tensor, dag: LineDAG) -> bool:
+    """Whether :class:`_Compiled` serves the call: floating-point numbers on the CPU, and no tracing."""
+    if torch.compiler.is_compiling() or type(node) is not Tensor or type(dag.node_ptr) is not Tensor:
+        return False
+    return node.is_cpu and dag.node_ptr.is_cpu and node.dtype in (torch.float32, torch.float64)
+
+
+class _Compiled(torch.autograd.Function):
+    """:meth:`GateMaps.from_parts` in one pass over memory forwards and one backwards, on one thread."""
+
+    @staticmethod
+    def forward(
+        node: Tensor, edge: Tensor | None, maps: GateMaps, dag: LineDAG, reverse: bool
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        from plstm_graph.nn._kernels import gates_forward
+
+        sizes = (dag.num_edges, dag.num_line_edges, dag.num_edges, dag.num_nodes)  # of source, transition, mark, direct
+        gates = [node.new_empty(size, maps.heads) for size in sizes]
+        raw, total = torch.empty_like(gates[1]), torch.zeros_like(gates[0])
+        source, transition, mark, direct = gates
+        gates_forward(
+            _array(node), _edge_array(edge, node), _index(dag, reverse), *maps.bounds,
+            *(t.numpy() for t in (source, mark, transition, direct, raw, total)),
+        )  # fmt: skip
+        return (*gates, raw, total)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
+        node, edge, ctx.maps, ctx.dag, ctx.reverse = inputs
+        source, _, mark, direct, raw, total = output
+        ctx.mark_non_differentiable(raw, total)
+        ctx.save_for_backward(node, edge, source, mark, direct, raw, total)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        from plstm_graph.nn._kernels import gates_backward
+
+        node, edge, source, mark, direct, raw, total = ctx.saved_tensors
+        if torch.is_grad_enabled():  # derivatives of the derivatives are asked for: torch has them
+            gates = ctx.maps.from_parts(node, edge, ctx.dag, ctx.reverse)
+            inputs = [t for t in (node, edge) if t is not None]
+            found = torch.autograd.grad(gates, inputs, grads[:4], create_graph=True)
+            return (*found, *[None] * (5 - len(found)))
+        grad_node = torch.zeros_like(node, memory_format=torch.contiguous_format)
+        grad_edge = None if edge is None else torch.zeros_like(edge, memory_format=torch.contiguous_format)
+        given_source, given_transition, given_mark, given_direct = (_array(g) for g in grads[:4])
+        gates_backward(
+            (given_source, given_mark, given_transition, given_direct),
+            *(t.numpy() for t in (source, mark, direct, raw, total)), _index(ctx.dag, ctx.reverse), *ctx.maps.bounds,
+            torch.zeros_like(total).numpy(), grad_node.numpy(), _edge_array(grad_edge, node),
+        )  # fmt: skip
+        return grad_node, grad_edge, None, None, None
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().contiguous().numpy()
+
+
+def _edge_array(edge: Tensor | None, node: Tensor) -> np.ndarray:
+    return _array(node[:0] if edge is None else edge)
+
+
+def _index(dag: LineDAG, reverse: bool) -> tuple[np.ndarray, ...]:
+    """Tail and head ``[E]``, before and after ``[L]``."""
+
+    def make() -> tuple[np.ndarray, ...]:
+        pairs = [pair.flip(0) if reverse else pair for pair in (dag.edge_index, dag.line_index)]
+        return tuple(row.contiguous().numpy() for pair in pairs for row in pair)
+
+    return dag.cached(f"gate_index_{reverse}", make)
 
 
 def _bounded(transition: Tensor, group: Tensor, num_edges: int) -> Tensor:

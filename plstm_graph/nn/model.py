@@ -46,15 +46,15 @@ class PLSTM(nn.Module):
             :data:`~plstm_graph.nn.pooling.TYPICAL_SIZE`; the name of a PyG aggregator, such as ``"mean"``,
             ``"sum"`` or ``"max"``; several of them side by side, such as ``"mean+max"``; or an aggregator that keeps
             the width.
-        readout: ``"last"`` pools the last block, ``"layers"`` pools the input and every block and adds up one linear
-            map of each.
+        readout: ``"last"`` reads the last block, ``"layers"`` the input and every block side by side.
         level: ``"graph"``, ``"node"`` or ``"edge"``.
         descriptor_dim: size of ``data.descriptors [G, descriptor_dim]``, numbers known of the whole graph that are
             joined to what is pooled, before every head; 0 for none.
         dropout: dropout in blocks and head.
         drop_path: stochastic depth of the last block; earlier blocks rise to it linearly.
         block_norm: ``"layer"``, ``"rms"``, ``"batch"`` or ``"none"``.
-        mlp_ratio: hidden width of the MLPs over ``hidden_channels``.
+        mlp_ratio: hidden width of an MLP behind every layer over ``hidden_channels``; 0 leaves the MLPs out, and with
+            ``local`` the GINE branch has one.
         local: GINE branch beside every pLSTM layer.
         source_bias, mark_bias, direct_bias, transition_scale, gate_std: gates at the start, as for
             :class:`~plstm_graph.PLSTMConv`, whose own defaults are the paper's. Here they start half open: with the
@@ -92,7 +92,7 @@ class PLSTM(nn.Module):
         dropout: float = 0.1,
         drop_path: float = 0.0,
         block_norm: str = "layer",
-        mlp_ratio: float = 1.0,
+        mlp_ratio: float = 0.0,
         local: bool = True,
         source_bias: float = 0.0,
         mark_bias: float = 0.0,
@@ -139,12 +139,12 @@ class PLSTM(nn.Module):
             nn.ModuleList(VirtualNode(width, dropout) for _ in range(num_layers - 1)) if virtual_node else None
         )
         self.pool = make_pool(pooling) if level == "graph" else None
-        readouts = num_layers + 1 if readout == "layers" else 1
-        self.final_norms = nn.ModuleList(NORMS[block_norm](width) for _ in range(readouts))
+        read = width * (num_layers + 1 if readout == "layers" else 1)
+        self.final_norm = _final_norm(block_norm, width, read)
         self.descriptors = join_descriptors(descriptor_dim, level)
-        pooled = width * num_pools(pooling) + descriptor_dim
-        joined = {"graph": pooled, "node": width, "edge": width * (2 + bool(edge_encoder))}[level]
-        self.heads = nn.ModuleList(_head(joined, width, out_channels, dropout) for _ in range(readouts))
+        pooled = read * num_pools(pooling) + descriptor_dim
+        joined = {"graph": pooled, "node": read, "edge": 2 * read + (width if edge_encoder else 0)}[level]
+        self.head = nn.Sequential(nn.Linear(joined, width), nn.GELU(), Dropout(dropout), nn.Linear(width, out_channels))
 
     def forward(self, data: Any) -> Tensor:
         """Predict for a ``Data`` or ``Batch`` that carries its line DAG.
@@ -152,13 +152,14 @@ class PLSTM(nn.Module):
         Raises:
             FeatureError: ``data`` has no ``dag``, or features do not fit the encoders.
         """
-        read = self._readouts(data)
-        if self.descriptors is not None:
-            read = [self.descriptors(x, data) for x in read]
-        return torch.stack([head(x) for x, head in zip(read, self.heads, strict=True)]).sum(0)
+        read = self.embed(data)
+        return self.head(read if self.descriptors is None else self.descriptors(read, data))
 
-    def _readouts(self, data: Any) -> list[Tensor]:
-        """What every head reads, without descriptors."""
+    def embed(self, data: Any) -> Tensor:
+        """What the head reads, without descriptors: ``[G, d]``, or ``[N, d]``, ``[C, d]`` at other levels.
+
+        At graph level d is ``hidden_channels`` per readout and pooling.
+        """
         dag = getattr(data, "dag", None)
         if isinstance(dag, (list, tuple)):
             dag = LineDAG.cat(dag)
@@ -178,11 +179,7 @@ class PLSTM(nn.Module):
                 x, whole = self.virtual_nodes[i](x, whole, dag)
             states.append(x)
         states = states if self.readout == "layers" else states[-1:]
-        return [self._read(norm(x), edge, data, dag) for x, norm in zip(states, self.final_norms, strict=True)]
-
-    def embed(self, data: Any) -> Tensor:
-        """What is pooled from the last block, without descriptors: ``[G, hidden_channels]`` per pooling."""
-        return self._readouts(data)[-1]
+        return self._read(self.final_norm(torch.stack(states, dim=1)), edge, data, dag)
 
     def _encode_nodes(self, data: Any, dag: LineDAG) -> Tensor:
         x = self.node_encoder(data.x)
@@ -236,5 +233,12 @@ class VirtualNode(nn.Module):
         return x + whole[graph], whole
 
 
-def _head(joined: int, width: int, out_channels: int, dropout: float) -> nn.Module:
-    return nn.Sequential(nn.Linear(joined, width), nn.GELU(), Dropout(dropout), nn.Linear(width, out_channels))
+def _final_norm(name: str, width: int, read: int) -> nn.Module:
+    """From ``[N, readouts, width]`` to ``[N, read]``, every readout normalised for itself.
+
+    Scales and shifts are left to the head, whose first map is linear.
+    """
+    if name == "batch":
+        return nn.Sequential(nn.Flatten(1), nn.BatchNorm1d(read))
+    norms = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
+    return nn.Sequential(*([norms[name](width, elementwise_affine=False)] if name in norms else []), nn.Flatten(1))

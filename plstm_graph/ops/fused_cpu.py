@@ -10,7 +10,7 @@ spin beside torch's own.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache, partial
 from typing import Any
@@ -41,9 +41,58 @@ def fused_cpu(
     direct: Tensor | None,
 ) -> Tensor:
     """Evaluate the operator; see :func:`plstm_graph.ops.plstm`. Once differentiable."""
-    index = (dag.edge_index, dag.line_index, dag.node_ptr, dag.edge_ptr)
     direct = value.new_empty(0, value.size(1)) if direct is None else direct
-    return _forward(query, key, value, source, transition, mark, direct, *index, reverse)
+    tensors = (query, key, value, source, transition, mark, direct)
+    index = (dag.edge_index, dag.line_index, dag.node_ptr, dag.edge_ptr)
+    if torch.compiler.is_compiling() or type(dag.node_ptr) is not Tensor:  # traced: one operator in the graph
+        return _forward(*tensors, *index, reverse)
+    # in eager mode a function does the same for a third of the overhead, and keeps what it knows of the graphs
+    graphs = dag.cached(f"fused_graphs_{reverse}", lambda: _Graphs(*index, reverse))
+    return _Eager.apply(*tensors, graphs)
+
+
+def _evaluate(tensors: Sequence[Tensor], graphs: _Graphs) -> Tensor:
+    out = _zeros(tensors[2])
+    _run(_forward_jobs(_Inputs(*tensors), graphs, out.numpy()))
+    return out
+
+
+def _differentiate(grad_out: Tensor, tensors: Sequence[Tensor], graphs: _Graphs) -> list[Tensor]:
+    """Gradients of the seven tensors."""
+    grads = [_zeros(t) for t in tensors]
+    tiles: list[tuple[np.ndarray, ...]] = []
+    _run(_backward_jobs(_Inputs(*tensors), graphs, *_arrays(grad_out), tuple(g.numpy() for g in grads), tiles))
+    for partial_grads in tiles:  # in the order of the tiles, whichever thread was first
+        for total, part in zip(grads, partial_grads, strict=True):
+            total += torch.from_numpy(part)
+    return grads
+
+
+class _Eager(torch.autograd.Function):
+    @staticmethod
+    def forward(*inputs: Any) -> Tensor:
+        return _evaluate(inputs[:7], inputs[7])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:7])
+        ctx.graphs = inputs[7]
+
+    @staticmethod
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
+        return (*_EagerBackward.apply(grad_out, *ctx.saved_tensors, ctx.graphs), None)
+
+
+class _EagerBackward(torch.autograd.Function):
+    @staticmethod
+    def forward(*inputs: Any) -> tuple[Tensor, ...]:
+        return tuple(_differentiate(inputs[0], inputs[1:8], inputs[8]))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Any) -> None:
+        """There is nothing to keep: no second derivatives."""
+
+    backward = staticmethod(refuse_second_derivatives("fused"))
 
 
 @torch.library.custom_op("plstm_graph::fused_cpu", mutates_args=(), device_types="cpu")
@@ -61,10 +110,8 @@ def _forward(
     edge_ptr: Tensor,
     reverse: bool,
 ) -> Tensor:
-    out = _zeros(value)
-    inputs = _Inputs(query, key, value, source, transition, mark, direct)
-    _run(_forward_jobs(inputs, _Graphs(edge_index, line_index, node_ptr, edge_ptr, reverse), out.numpy()))
-    return out
+    graphs = _Graphs(edge_index, line_index, node_ptr, edge_ptr, reverse)
+    return _evaluate((query, key, value, source, transition, mark, direct), graphs)
 
 
 @_forward.register_fake
@@ -88,15 +135,8 @@ def _backward(
     edge_ptr: Tensor,
     reverse: bool,
 ) -> list[Tensor]:
-    tensors = (query, key, value, source, transition, mark, direct)
-    grads = [_zeros(t) for t in tensors]
     graphs = _Graphs(edge_index, line_index, node_ptr, edge_ptr, reverse)
-    tiles: list[tuple[np.ndarray, ...]] = []
-    _run(_backward_jobs(_Inputs(*tensors), graphs, *_arrays(grad_out), tuple(g.numpy() for g in grads), tiles))
-    for partial_grads in tiles:  # in the order of the tiles, whichever thread was first
-        for total, part in zip(grads, partial_grads, strict=True):
-            total += torch.from_numpy(part)
-    return grads
+    return _differentiate(grad_out, (query, key, value, source, transition, mark, direct), graphs)
 
 
 @_backward.register_fake
@@ -161,24 +201,33 @@ class _Graphs:
         from plstm_graph.ops import _fused_small
 
         tail, head, before, after, self.node_ptr, self.edge_ptr = _arrays(*edge_index, *line_index, node_ptr, edge_ptr)
+        self._splits: dict[tuple, tuple[np.ndarray, list[np.ndarray]]] = {}
         self.order = _fused_small.processing_order(tail, head, before, after, self.node_ptr, self.edge_ptr, reverse)
 
-    def split(self, key_dim: int, value_dim: int) -> tuple[np.ndarray, np.ndarray]:
-        """Numbers of the small and of the large graphs; there is nothing to do in graphs without nodes."""
+    def split(self, key_dim: int, value_dim: int) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Numbers of the large graphs, and of the small ones in runs of about equal work, a few per thread.
+
+        There is nothing to do in graphs without nodes.
+        """
+        asked = (key_dim, value_dim, torch.get_num_threads(), SMALL_PAIRS)
+        if asked not in self._splits:
+            self._splits[asked] = self._split(*asked)
+        return self._splits[asked]
+
+    def _split(
+        self, key_dim: int, value_dim: int, threads: int, small_pairs: float
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
         nodes = np.diff(self.node_ptr)
         if key_dim == 0 or value_dim == 0:
             nodes = np.zeros_like(nodes)
-        small = nodes * (key_dim + value_dim) <= SMALL_PAIRS * key_dim * value_dim
-        return np.flatnonzero(small & (nodes > 0)), np.flatnonzero(~small & (nodes > 0))
-
-    def chunks(self, graphs: np.ndarray) -> list[np.ndarray]:
-        """Small graphs in runs of about equal work, a few per thread."""
-        if graphs.size == 0:
-            return []
-        work = np.cumsum(np.diff(self.node_ptr)[graphs] ** 2)
-        wanted = min(graphs.size, 4 * torch.get_num_threads())
+        is_small = nodes * (key_dim + value_dim) <= small_pairs * key_dim * value_dim
+        small, large = np.flatnonzero(is_small & (nodes > 0)), np.flatnonzero(~is_small & (nodes > 0))
+        if small.size == 0:
+            return large, []
+        work = np.cumsum(nodes[small] ** 2)
+        wanted = min(small.size, 4 * threads)
         ends = np.searchsorted(work, work[-1] * np.arange(1, wanted) / wanted)
-        return [chunk for chunk in np.split(graphs, ends) if chunk.size]
+        return large, [run for run in np.split(small, ends) if run.size]
 
 
 Job = Callable[[], None]
@@ -187,14 +236,14 @@ Job = Callable[[], None]
 def _forward_jobs(inputs: _Inputs, graphs: _Graphs, out: np.ndarray) -> Iterator[Job]:
     from plstm_graph.ops import _fused_large, _fused_small
 
-    small, large = graphs.split(*inputs.sizes[1:])
+    large, small_runs = graphs.split(*inputs.sizes[1:])
     for g in large:
         first, last = graphs.edge_ptr[g : g + 2]
         slot, _, num_slots = _fused_large.assign_slots(graphs.order, first, last)
         for h in range(out.shape[1]):
             for low, high in _tiles(out, large.size):
                 yield partial(_large_forward, inputs, graphs, g, slot, num_slots, first, last, h, low, high, out)
-    for chunk in graphs.chunks(small):
+    for chunk in small_runs:
         yield partial(
             _fused_small.forward, inputs.rows, inputs.sizes, *inputs.gates,
             graphs.order, chunk, graphs.node_ptr, graphs.edge_ptr, out.reshape(-1),
@@ -210,7 +259,7 @@ def _backward_jobs(
 ) -> Iterator[Job]:
     from plstm_graph.ops import _fused_large, _fused_small
 
-    small, large = graphs.split(*inputs.sizes[1:])
+    large, small_runs = graphs.split(*inputs.sizes[1:])
     flat_grads = (*(g.reshape(-1) for g in grads[:3]), *grads[3:])
     ranges = _tiles(grad_out, large.size)
     if large.size:
@@ -227,7 +276,7 @@ def _backward_jobs(
                     _large_backward, inputs, graphs, g, slot, last_use, num_slots, pointer, alive,
                     first, last, h, low, high, length, grad_out, into,
                 )  # fmt: skip
-    for chunk in graphs.chunks(small):
+    for chunk in small_runs:
         yield partial(
             _fused_small.backward, inputs.rows, inputs.sizes, *inputs.gates,
             graphs.order, chunk, graphs.node_ptr, graphs.edge_ptr, grad_out.reshape(-1), flat_grads,

@@ -41,7 +41,7 @@ def test_every_model_reads_standardised_descriptors_behind_the_pooling(model: st
     assert not torch.allclose(changed[1], first[1])
     torch.testing.assert_close(changed[[0, 2]], first[[0, 2]])
     seen: list[torch.Tensor] = []
-    head = net.head if hasattr(net, "head") else net.heads[-1]
+    head = net.head
     handle = head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     net(data)
     handle.remove()

@@ -1,5 +1,6 @@
 """Dropout with cheap random numbers does what torch's does."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,11 +13,20 @@ def test_share_scale_and_independence(p):
     drop = Dropout(p)
     out = torch.stack([drop(torch.ones(1001, 3)) for _ in range(30)])
     kept = out > 0
-    assert torch.allclose(out[kept], torch.tensor(1 / (1 - p)), rtol=1e-4)
+    assert torch.allclose(out[kept], torch.tensor(1 / (1 - p)), rtol=1e-6)
     assert kept.float().mean().item() == pytest.approx(1 - p, abs=0.005)
-    share = kept.float() - (1 - p)  # places that share one random number, and the same place in other calls
-    for a, b in ((share[:, :-1, 0], share[:, :-1, 1]), (share[:, :-1, 0], share[:, 1:, 0]), (share[:-1], share[1:])):
+    share = kept.float() - (1 - p)  # neighbours in a row, in a column, and the same place in other calls
+    for a, b in ((share[:, :, 0], share[:, :, 1]), (share[:, :-1], share[:, 1:]), (share[:-1], share[1:])):
         assert abs((a * b).mean().item()) / (p * (1 - p)) < 0.02
+
+
+def test_masks_are_as_random_as_they_should_be():
+    """Counts over runs of 64 elements, and over one place in many calls, spread as binomial ones do."""
+    torch.manual_seed(1)
+    drop = Dropout(0.5)
+    kept = np.stack([(drop(torch.ones(4096)) > 0).numpy() for _ in range(256)])
+    for counts, size in ((kept.reshape(256, 64, 64).sum(-1), 64), (kept.sum(0), 256)):
+        assert counts.var() == pytest.approx(size / 4, rel=0.08)
 
 
 def test_gradients_are_those_of_what_was_kept():
@@ -42,3 +52,4 @@ def test_seeds_repeat_and_evaluation_passes_through():
     assert torch.equal(Dropout(1.0)(x), torch.zeros(7, 3))
     assert Dropout(0.5)(torch.ones(0, 4)).shape == (0, 4)
     assert Dropout(0.5)(torch.ones(3, 4).t()).shape == (4, 3)
+    assert Dropout(0.5)(torch.ones(3, 4, dtype=torch.bfloat16)).dtype == torch.bfloat16

@@ -32,3 +32,31 @@ def test_split_maps_are_maps_of_the_concatenation(reverse):
     torch.testing.assert_close(gates.transition, (2 * passed).tanh())
     torch.testing.assert_close(gates.direct, (x @ node[0][3].T + node[1][3]).sigmoid())
     assert torch.equal(head[before], tail[after])
+
+
+@pytest.mark.parametrize("mode", ["P", "D"])
+@pytest.mark.parametrize("norm", ["l1", "linf"])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("edge_dim", [None, 3])
+def test_the_compiled_kernel_agrees_with_torch(mode, norm, reverse, edge_dim):
+    """Values, gradients and second derivatives; transitions start near one, so that bounds are reached."""
+    torch.manual_seed(0)
+    dag = random_batch([8, 1, 6], 0.5)
+    maps = GateMaps(5, 2, edge_dim, mode, norm, 0.1, -0.2, 0.3, 1.0, 2.0, 0.5).double()
+    x = torch.randn(dag.num_nodes, 5, dtype=torch.float64, requires_grad=True)
+    edge = torch.randn(dag.num_edges, edge_dim, dtype=torch.float64, requires_grad=True) if edge_dim else None
+    inputs = [x, *([] if edge is None else [edge]), *maps.parameters()]
+    weights = None
+    found = []
+    for gates in (
+        maps(x, dag, edge, reverse),
+        maps.from_parts(maps.node(x), None if edge is None else maps.edge(edge), dag, reverse),
+    ):
+        weights = weights or [torch.randn_like(g) for g in gates]
+        loss = sum((w * g.square()).sum() for w, g in zip(weights, gates, strict=True))
+        grads = torch.autograd.grad(loss, inputs, retain_graph=True)
+        again = torch.autograd.grad(loss, inputs, create_graph=True)
+        second = torch.autograd.grad(sum(g.square().sum() for g in again), inputs, allow_unused=True)
+        found.append((gates, grads, [t for t in second if t is not None]))
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(list(a), list(b))

@@ -179,7 +179,7 @@ def test_deepcopy_state_dict_autocast_embed():
     torch.testing.assert_close(other(batch), expected)
     with torch.autocast("cpu", torch.bfloat16):
         assert model(batch).isfinite().all()
-    assert model.embed(batch).shape == (len(SMILES), 16)
+    assert model.embed(batch).shape == (len(SMILES), 5 * 16)
 
 
 def test_compiles():

@@ -81,7 +81,7 @@ def test_works_in_searches_and_pipelines():
         PLSTMClassifier(**SMALL), {"hidden_channels": [4, 8]}, cv=2, scoring="roc_auc", error_score="raise"
     )
     search.fit(SMILES, DEMO["family"])
-    assert search.best_estimator_.predictor_.net.heads[-1][0].in_features == search.best_params_["hidden_channels"]
+    assert search.best_estimator_.predictor_.net.head[0].out_features == search.best_params_["hidden_channels"]
 
 
 def test_threads_do_not_disturb_each_other():

@@ -46,7 +46,7 @@ def table(tmp_path: Path) -> Path:
 
 def test_rows_keep_their_places(model: Path):
     found = embed(model, SMILES, batch_size=2)
-    assert found.values.shape == (6, 8)
+    assert found.values.shape == (6, 24)
     assert found.values.dtype == np.float32
     assert sorted(found.reasons) == BROKEN
     assert np.isnan(found.values[BROKEN]).all()
@@ -62,7 +62,7 @@ def test_the_head_turns_embeddings_into_predictions(model: Path):
     with torch.no_grad():
         expected = predictor.net(data)
         pooled = torch.from_numpy(embed(model, ["c1ccccc1O"]).values)
-        torch.testing.assert_close(predictor.net.heads[-1](pooled), expected)
+        torch.testing.assert_close(predictor.net.head(pooled), expected)
 
 
 @pytest.mark.parametrize("name", sorted(set(MODELS) - {"plstm"}))
@@ -73,18 +73,18 @@ def test_baselines_have_embeddings(name: str, tmp_path: Path):
 
 
 def test_nothing_in_nothing_out(model: Path):
-    assert embed(model, []).values.shape == (0, 8)
+    assert embed(model, []).values.shape == (0, 24)
 
 
 def test_parquet_has_all_rows_and_columns(model: Path, table: Path, tmp_path: Path):
     out = tmp_path / "out.parquet"
     report = embed_table(model, table, out, batch_size=4, progress=False)
-    assert (report.rows, report.failed, report.width) == (6, 2, 8)
+    assert (report.rows, report.failed, report.width) == (6, 2, 24)
     frame = pd.read_parquet(out)
     assert frame["id"].tolist() == [f"0{i}" for i in range(6)]  # as text, not as numbers
     assert frame["smiles"].tolist() == SMILES
     assert np.flatnonzero(frame["embedding_error"].notna()).tolist() == BROKEN
-    columns = [f"embedding_{i}" for i in range(8)]
+    columns = [f"embedding_{i}" for i in range(24)]
     assert list(frame.columns) == ["id", "smiles", *columns, "embedding_error"]
     np.testing.assert_array_equal(frame[columns].to_numpy(np.float32), embed(model, SMILES, batch_size=4).values)
     assert not list(tmp_path.glob("*.part"))
@@ -94,7 +94,7 @@ def test_npz_from_the_command_line(model: Path, table: Path, tmp_path: Path):
     out = tmp_path / "out.npz"
     result = CliRunner().invoke(app, ["embed", str(model), str(table), "--out", str(out), "--quiet"])
     assert result.exit_code == 0, result.output
-    assert "4 of 6 rows embedded in 8 numbers each" in result.output
+    assert "4 of 6 rows embedded in 24 numbers each" in result.output
     with np.load(out) as arrays:
         assert arrays["failed_row"].tolist() == BROKEN
         assert all(arrays["failed_reason"])
