@@ -28,10 +28,12 @@ PARTS: dict[str, str] = {
     "BondEncoder": "encoders",
     "SinusoidalEncoding": "encoders",
     "MeanAggregation": "readout",
+    "NormAggregation": "readout",
+    "Dropout": "dropout",
 }
 """Class of a module → name of the part; the outermost one counts."""
 
-OPERATORS = {"plstm_graph::": "operator", "rms_norm": "norm", "aten::linear": "linear maps"}
+OPERATORS = {"plstm_graph::": "operator", "_FusedCPU": "operator", "rms_norm": "norm", "aten::linear": "linear maps"}
 """What is in the name of an operator that a layer calls itself, not through a module → name of the part."""
 
 LAYER = "rest of the layers"

@@ -48,7 +48,7 @@ def fused_cpu(
         return _forward(*tensors, *index, reverse)
     # in eager mode a function does the same for a third of the overhead, and keeps what it knows of the graphs
     graphs = dag.cached(f"fused_graphs_{reverse}", lambda: _Graphs(*index, reverse))
-    return _Eager.apply(*tensors, graphs)
+    return _FusedCPU.apply(*tensors, graphs)
 
 
 def _evaluate(tensors: Sequence[Tensor], graphs: _Graphs) -> Tensor:
@@ -68,7 +68,7 @@ def _differentiate(grad_out: Tensor, tensors: Sequence[Tensor], graphs: _Graphs)
     return grads
 
 
-class _Eager(torch.autograd.Function):
+class _FusedCPU(torch.autograd.Function):  # named in profiles
     @staticmethod
     def forward(*inputs: Any) -> Tensor:
         return _evaluate(inputs[:7], inputs[7])
@@ -80,10 +80,10 @@ class _Eager(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
-        return (*_EagerBackward.apply(grad_out, *ctx.saved_tensors, ctx.graphs), None)
+        return (*_FusedCPUGradients.apply(grad_out, *ctx.saved_tensors, ctx.graphs), None)
 
 
-class _EagerBackward(torch.autograd.Function):
+class _FusedCPUGradients(torch.autograd.Function):
     @staticmethod
     def forward(*inputs: Any) -> tuple[Tensor, ...]:
         return tuple(_differentiate(inputs[0], inputs[1:8], inputs[8]))

@@ -23,6 +23,7 @@ def make_net() -> Callable[..., PLSTM]:
     def make(num_outputs: int = 1, **options: object) -> PLSTM:
         torch.manual_seed(3)
         size = {"hidden_channels": 16, "heads": 2, "num_layers": 2, "node_encoder": "atom", "edge_encoder": "bond"}
+        size |= {"direction": "both", "local": False, "mlp_ratio": 2.0}
         return PLSTM(None, num_outputs, **size | WIDE_OPEN | options).eval()
 
     return make

@@ -20,7 +20,9 @@ SMALL = {"hidden_channels": 16, "num_layers": 2, "heads": 2, "block_norm": "batc
 
 
 def settings(**changes):
-    return TrainConfig(data="demo", epochs=3, batch_size=400, model_options=SMALL, accelerator="cpu").replace(**changes)
+    return TrainConfig(
+        data="demo", epochs=3, average_epochs=0.0, batch_size=400, model_options=SMALL, accelerator="cpu"
+    ).replace(**changes)
 
 
 def train(config: TrainConfig, folder: Path, **options):
