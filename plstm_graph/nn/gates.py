@@ -137,9 +137,7 @@ class _Compiled(torch.autograd.Function):
     """:meth:`GateMaps.from_parts` in one pass over memory forwards and one backwards, on one thread."""
 
     @staticmethod
-    def forward(
-        node: Tensor, edge: Tensor | None, maps: GateMaps, dag: LineDAG, reverse: bool
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def forward(node: Tensor, edge: Tensor | None, maps: GateMaps, dag: LineDAG, reverse: bool) -> tuple[Tensor, ...]:
         from plstm_graph.nn._kernels import gates_forward
 
         sizes = (dag.num_edges, dag.num_line_edges, dag.num_edges, dag.num_nodes)  # of source, transition, mark, direct
