@@ -11,8 +11,7 @@ from torch import Tensor, nn
 class Dropout(nn.Dropout):
     """As ``torch.nn.Dropout``; on a CPU numbers come from a hash of the place and of two seeds that torch draws.
 
-    There torch draws one number of double precision after the other, which made up an eighth of a training step on
-    molecules. The mask is not kept for the backward pass, but made again.
+    There torch draws one number after the other, which takes longer than many a layer. The mask is not kept for the backward pass, but made again.
     """
 
     def forward(self, x: Tensor) -> Tensor:

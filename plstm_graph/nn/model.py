@@ -57,8 +57,7 @@ class PLSTM(nn.Module):
             ``local`` the GINE branch has one.
         local: GINE branch beside every pLSTM layer.
         source_bias, mark_bias, direct_bias, transition_scale, gate_std: gates at the start, as for
-            :class:`~plstm_graph.PLSTMConv`, whose own defaults are the paper's. Here they start half open: with the
-            paper's, nearly closed ones, a model of molecules learns more slowly.
+            :class:`~plstm_graph.PLSTMConv`, whose own defaults are the paper's. Here they start half open.
         conv: further arguments of :class:`~plstm_graph.PLSTMConv`.
 
     Shapes:

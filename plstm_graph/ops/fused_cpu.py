@@ -46,7 +46,7 @@ def fused_cpu(
     index = (dag.edge_index, dag.line_index, dag.node_ptr, dag.edge_ptr)
     if torch.compiler.is_compiling() or type(dag.node_ptr) is not Tensor:  # traced: one operator in the graph
         return _forward(*tensors, *index, reverse)
-    # in eager mode a function does the same for a third of the overhead, and keeps what it knows of the graphs
+    # in eager mode a function does the same with less overhead, and keeps what it knows of the graphs
     graphs = dag.cached(f"fused_graphs_{reverse}", lambda: _Graphs(*index, reverse))
     return _FusedCPU.apply(*tensors, graphs)
 
