@@ -11,7 +11,8 @@ from torch import Tensor, nn
 class Dropout(nn.Dropout):
     """As ``torch.nn.Dropout``; on a CPU numbers come from a hash of the place and of two seeds that torch draws.
 
-    There torch draws one number after the other, which takes longer than many a layer. The mask is not kept for the backward pass, but made again.
+    There torch draws one number after the other, which takes longer than many a layer. The mask is not kept for the
+    backward pass, but made again.
     """
 
     def forward(self, x: Tensor) -> Tensor:
