@@ -103,3 +103,65 @@ def gates_backward(
             if has_edge:
                 grad_edge[b, 2 * heads + h] += g
                 grad_edge[a, 3 * heads + h] += g
+
+
+@jit(error_model="numpy")
+def rms_norm_forward(x, eps, out):
+    """``x / sqrt(mean(x²) + eps)`` of every row of ``x [R, V]``."""
+    for r in range(x.shape[0]):
+        total = x.dtype.type(0)
+        for v in range(x.shape[1]):
+            total += x[r, v] * x[r, v]
+        inverse = x.dtype.type(1 / math.sqrt(total / x.shape[1] + eps))
+        for v in range(x.shape[1]):
+            out[r, v] = x[r, v] * inverse
+
+
+@jit(error_model="numpy")
+def rms_norm_backward(grad, x, eps, out):
+    """Gradient of :func:`rms_norm_forward`."""
+    for r in range(x.shape[0]):
+        total, along = x.dtype.type(0), x.dtype.type(0)
+        for v in range(x.shape[1]):
+            total += x[r, v] * x[r, v]
+            along += grad[r, v] * x[r, v]
+        inverse = 1 / math.sqrt(total / x.shape[1] + eps)
+        scale, shift = x.dtype.type(inverse), x.dtype.type(along * inverse**3 / x.shape[1])
+        for v in range(x.shape[1]):
+            out[r, v] = grad[r, v] * scale - x[r, v] * shift
+
+
+@jit()
+def neighbors_forward(x, edge, tail, head, own, out):
+    """``own x_n + sum relu(x_m + e_mn)`` over neighbours both ways; ``edge [E, d]``, or ``[0, d]`` for none."""
+    own, zero, has_edge = x.dtype.type(own), x.dtype.type(0), edge.shape[0] > 0
+    for n in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            out[n, c] = own * x[n, c]
+    for e in range(tail.size):
+        t, h = tail[e], head[e]
+        for c in range(x.shape[1]):
+            shift = edge[e, c] if has_edge else zero
+            out[h, c] += max(x[t, c] + shift, zero)
+            out[t, c] += max(x[h, c] + shift, zero)
+
+
+@jit()
+def neighbors_backward(grad, x, edge, tail, head, own, grad_x, grad_edge):
+    """Writes the gradients of :func:`neighbors_forward` by x and edge, and returns that by ``own``."""
+    own, zero, has_edge, total = x.dtype.type(own), x.dtype.type(0), edge.shape[0] > 0, 0.0
+    for n in range(x.shape[0]):
+        for c in range(x.shape[1]):
+            grad_x[n, c] = own * grad[n, c]
+            total += grad[n, c] * x[n, c]
+    for e in range(tail.size):
+        t, h = tail[e], head[e]
+        for c in range(x.shape[1]):
+            shift = edge[e, c] if has_edge else zero
+            ahead = grad[h, c] if x[t, c] + shift > zero else zero
+            back = grad[t, c] if x[h, c] + shift > zero else zero
+            grad_x[t, c] += ahead
+            grad_x[h, c] += back
+            if has_edge:
+                grad_edge[e, c] = ahead + back
+    return total

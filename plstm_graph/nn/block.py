@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import GINEConv
 
 from plstm_graph.errors import ConfigError
 from plstm_graph.graph.linedag import LineDAG
-from plstm_graph.nn.conv import PLSTMConv, one_of
+from plstm_graph.nn.conv import PLSTMConv, joined, one_of, order_edges
 from plstm_graph.nn.dropout import Dropout
+from plstm_graph.nn.local import LocalConv
 
 NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm, "batch": nn.BatchNorm1d, "none": lambda channels: nn.Identity()}
 
@@ -49,7 +49,7 @@ class PLSTMBlock(nn.Module):
         one_of("block_norm", block_norm, NORMS)
         self.conv_norm = NORMS[block_norm](channels)
         self.conv = PLSTMConv(channels, channels, edge_dim=edge_dim, **conv)
-        self.local = _local_conv(channels) if local else None
+        self.local = LocalConv(channels) if local else None
         self.local_edge = nn.Linear(edge_dim, channels) if local and edge_dim else None
         self.dropout = Dropout(dropout)
         self.drop_path = DropPath(drop_path)
@@ -66,27 +66,22 @@ class PLSTMBlock(nn.Module):
             else None
         )
 
-    def forward(self, x: Tensor, dag: LineDAG, edge_attr: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, dag: LineDAG, edge_attr: Tensor | None = None, *, in_edge_order: bool = False
+    ) -> Tensor:
+        """Run the block; arguments as for :meth:`PLSTMConv.forward`."""
+        dag = joined(dag)
+        if edge_attr is not None and not in_edge_order:
+            edge_attr = order_edges(edge_attr, dag)
         normed = self.conv_norm(x)
-        heard = self.conv(normed, dag, edge_attr)
+        heard = self.conv(normed, dag, edge_attr, in_edge_order=True)
         if self.local is not None:
-            heard = heard + self._hear_neighbors(normed, dag, edge_attr)
+            edge = None if self.local_edge is None else self.local_edge(edge_attr)
+            heard = heard + self.local(normed, dag, edge)
         x = x + self.drop_path(self.dropout(heard), dag)
         if self.mlp is not None:
             x = x + self.drop_path(self.mlp(self.mlp_norm(x)), dag)
         return x
-
-    def _hear_neighbors(self, x: Tensor, dag: LineDAG, edge_attr: Tensor | None) -> Tensor:
-        both = dag.cached("both_ways", lambda: torch.cat([dag.edge_index, dag.edge_index.flip(0)], dim=1))
-        if edge_attr is None:
-            return self.local(x, both, edge_attr=x.new_zeros(1, x.size(1)).expand(both.size(1), -1))
-        edge = self.local_edge(edge_attr.index_select(0, dag.edge_id))  # once per edge, for both ways
-        return self.local(x, both, edge_attr=torch.cat([edge, edge]))
-
-
-def _local_conv(channels: int) -> GINEConv:
-    hidden = nn.Sequential(nn.Linear(channels, channels), nn.ReLU(), nn.Linear(channels, channels))
-    return GINEConv(hidden, train_eps=True)
 
 
 class DropPath(nn.Module):

@@ -153,7 +153,14 @@ class PLSTMConv(MessagePassing):
         for module in (self.project, *self.gate_maps, *self.mix):
             module.reset_parameters()
 
-    def forward(self, x: Tensor, dag: LineDAG | Sequence[LineDAG], edge_attr: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        dag: LineDAG | Sequence[LineDAG],
+        edge_attr: Tensor | None = None,
+        *,
+        in_edge_order: bool = False,
+    ) -> Tensor:
         """Run the layer.
 
         Args:
@@ -161,6 +168,8 @@ class PLSTMConv(MessagePassing):
             dag: the line DAG of the batch; a list of line DAGs, as PyG collates an attribute it does not know, is
                 joined first.
             edge_attr: ``[C, edge_dim]`` in the rows of the original ``edge_index``.
+            in_edge_order: ``edge_attr`` is ``[E, edge_dim]`` in the order of ``dag.edge_index`` already, as
+                :meth:`order_edges` gives it, which several layers can share.
 
         Returns:
             ``[N, out_channels]``.
@@ -168,11 +177,12 @@ class PLSTMConv(MessagePassing):
         Raises:
             FeatureError: a wrong number of rows or channels, or edge features missing or unexpected.
         """
-        dag = self._check(x, dag, edge_attr)
+        dag = joined(dag)
+        edge = edge_attr if in_edge_order or edge_attr is None else order_edges(edge_attr, dag)
+        self._check(x, dag, edge)
         scale = self.project_scale  # scaling the weights instead of the queries saves a pass over all nodes
         projected = F.linear(x, self.project.weight * scale.unsqueeze(-1), self.project.bias * scale)
         query, key, value = (part.unflatten(-1, (self.heads, -1)) for part in projected.split(self.widths, dim=-1))
-        edge = None if edge_attr is None else edge_attr.index_select(0, dag.edge_id)
         out: Tensor | None = None
         for maps, mix, reverse in zip(self.gate_maps, self.mix, DIRECTIONS[self.direction], strict=True):
             heard = self.message_and_aggregate(dag, query, key, value, maps(x, dag, edge, reverse), reverse)
@@ -210,40 +220,36 @@ class PLSTMConv(MessagePassing):
             edge_attr: ``[C, edge_dim]``.
             reverse: which direction of a layer with ``direction="both"``; the layer's own by default.
         """
-        dag = self._check(x, dag, edge_attr)
+        dag = joined(dag)
+        edge = None if edge_attr is None else order_edges(edge_attr, dag)
+        self._check(x, dag, edge)
         passes = DIRECTIONS[self.direction]
         reverse = passes[0] if reverse is None else reverse
         if reverse not in passes:
             raise ConfigError(f"reverse={reverse} is not a direction of a layer with direction={self.direction!r}")
-        edge = None if edge_attr is None else edge_attr.index_select(0, dag.edge_id)
         gates = self.gate_maps[passes.index(reverse)](x, dag, edge, reverse)
         if self.mode == "D":
             keep = dag.multitree.view(-1, *[1] * (gates.transition.dim() - 1))
             gates = gates._replace(transition=gates.transition * keep)
         return gates
 
-    def _check(self, x: Tensor, dag: LineDAG | Sequence[LineDAG], edge_attr: Tensor | None) -> LineDAG:
-        if isinstance(dag, (list, tuple)):
-            dag = LineDAG.cat(dag)
-        if not isinstance(dag, LineDAG):
-            raise FeatureError(f"dag must be a LineDAG, got {type(dag).__name__}: apply ToLineDAG to the data first")
+    def _check(self, x: Tensor, dag: LineDAG, edge: Tensor | None) -> None:
         if self.grid_axes is not None:
             _check_grid(dag, self.grid_axes)
         if x.dim() != 2 or x.size(0) != dag.num_nodes or x.size(1) != self.in_channels:
             raise FeatureError(
                 f"x must have shape [N, in_channels] = [{dag.num_nodes}, {self.in_channels}], got {list(x.shape)}"
             )
-        if (edge_attr is None) != (self.edge_dim is None):
+        if (edge is None) != (self.edge_dim is None):
             raise FeatureError(
                 f"the layer has edge_dim={self.edge_dim}, but edge_attr is "
-                f"{'missing' if edge_attr is None else 'given'}: construct the layer with the size of edge_attr"
+                f"{'missing' if edge is None else 'given'}: construct the layer with the size of edge_attr"
             )
-        if edge_attr is not None and tuple(edge_attr.shape) != (dag.num_columns, self.edge_dim):
+        if edge is not None and tuple(edge.shape) != (dag.num_edges, self.edge_dim):
             raise FeatureError(
-                f"edge_attr must have shape [columns of edge_index, edge_dim] = [{dag.num_columns}, {self.edge_dim}], "
-                f"got {list(edge_attr.shape)}"
+                f"edge_attr must have shape [rows, edge_dim] with edge_dim={self.edge_dim}, and in edge order "
+                f"{dag.num_edges} rows, got {list(edge.shape)}"
             )
-        return dag
 
     def __repr__(self) -> str:
         return (
@@ -261,6 +267,33 @@ def _check_grid(dag: LineDAG, axes: int) -> None:
     found = dag.cached("num_axes", lambda: int(dag.edge_axis.max()) + 1 if dag.num_edges else 0)
     if found > axes:
         raise FeatureError(f"the layer has grid_axes={axes}, but the grid has {found} axes")
+
+
+def joined(dag: LineDAG | Sequence[LineDAG]) -> LineDAG:
+    """The line DAG of a batch, joined first if it comes as PyG collates an attribute it does not know: in a list.
+
+    Raises:
+        FeatureError: it is neither.
+    """
+    if isinstance(dag, (list, tuple)):
+        dag = LineDAG.cat(dag)
+    if not isinstance(dag, LineDAG):
+        raise FeatureError(f"dag must be a LineDAG, got {type(dag).__name__}: apply ToLineDAG to the data first")
+    return dag
+
+
+def order_edges(edge_attr: Tensor, dag: LineDAG) -> Tensor:
+    """Edge features from the rows of the original ``edge_index`` to the order of ``dag.edge_index``: ``[E, ...]``.
+
+    Raises:
+        FeatureError: ``edge_attr`` has not one row per column of the original ``edge_index``.
+    """
+    if edge_attr.size(0) != dag.num_columns:
+        raise FeatureError(
+            f"edge_attr must have one row per column of edge_index, {dag.num_columns} of them, "
+            f"got shape {list(edge_attr.shape)}"
+        )
+    return edge_attr.index_select(0, dag.edge_id)
 
 
 def one_of(name: str, value: object, choices: Sequence[str] | dict) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from plstm_graph.nn.compiled import as_array, has_kernel
+
 
 class Dropout(nn.Dropout):
     """As ``torch.nn.Dropout``; on a CPU numbers come from a hash of the place and of two seeds that torch draws.
@@ -16,26 +18,20 @@ class Dropout(nn.Dropout):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or not 0 < self.p < 1 or torch.compiler.is_compiling():
-            return super().forward(x)
-        if not x.is_cpu or x.dtype not in (torch.float32, torch.float64) or type(x) is not Tensor:
+        if not self.training or not 0 < self.p < 1 or not has_kernel(x):
             return super().forward(x)
         return _Drop.apply(x, self.p, torch.randint(2**32, (2,)).tolist())
 
 
 class _Drop(torch.autograd.Function):
     @staticmethod
-    def forward(x: Tensor, p: float, seeds: list[int]) -> Tensor:
+    def forward(ctx: Any, x: Tensor, p: float, seeds: list[int]) -> Tensor:
         from plstm_graph.nn._kernels import drop
 
-        x = x.detach().contiguous()
-        out = torch.empty_like(x)
-        drop(x.view(-1).numpy(), out.view(-1).numpy(), *seeds, round(p * 2**32), 1 / (1 - p))
+        ctx.p, ctx.seeds = p, seeds
+        out = torch.empty_like(x, memory_format=torch.contiguous_format)
+        drop(as_array(x).reshape(-1), out.numpy().reshape(-1), *seeds, round(p * 2**32), 1 / (1 - p))
         return out
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        ctx.p, ctx.seeds = inputs[1:]
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from plstm_graph.graph.linedag import LineDAG
+from plstm_graph.nn.compiled import as_array, edge_array, has_kernel, index_arrays
 from plstm_graph.nn.state_tracking import MatrixTransition
 
 
@@ -95,7 +95,7 @@ class GateMaps(nn.Module):
     def forward(self, x: Tensor, dag: LineDAG, edge: Tensor | None, reverse: bool) -> Gates:
         """Gate values; ``x [N, in_channels]``, ``edge [E, edge_dim]`` in the order of ``dag.edge_index``."""
         node, edge = self.node(x), None if edge is None else self.edge(edge)
-        if self.matrix is None and self.grid_axes is None and _has_kernel(node, dag):
+        if self.matrix is None and self.grid_axes is None and has_kernel(node, dag):
             return Gates(*_Compiled.apply(node, edge, self, dag, reverse)[:4])
         return self.from_parts(node, edge, dag, reverse)
 
@@ -126,18 +126,13 @@ class GateMaps(nn.Module):
         return Gates(source.sigmoid(), passed, mark.sigmoid(), direct.sigmoid())
 
 
-def _has_kernel(node: Tensor, dag: LineDAG) -> bool:
-    """Whether :class:`_Compiled` serves the call: floating-point numbers on the CPU, and no tracing."""
-    if torch.compiler.is_compiling() or type(node) is not Tensor or type(dag.node_ptr) is not Tensor:
-        return False
-    return node.is_cpu and dag.node_ptr.is_cpu and node.dtype in (torch.float32, torch.float64)
-
-
 class _Compiled(torch.autograd.Function):
     """:meth:`GateMaps.from_parts` in one pass over memory forwards and one backwards, on one thread."""
 
     @staticmethod
-    def forward(node: Tensor, edge: Tensor | None, maps: GateMaps, dag: LineDAG, reverse: bool) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, node: Tensor, edge: Tensor | None, maps: GateMaps, dag: LineDAG, reverse: bool
+    ) -> tuple[Tensor, ...]:
         from plstm_graph.nn._kernels import gates_forward
 
         sizes = (dag.num_edges, dag.num_line_edges, dag.num_edges, dag.num_nodes)  # of source, transition, mark, direct
@@ -145,17 +140,13 @@ class _Compiled(torch.autograd.Function):
         raw, total = torch.empty_like(gates[1]), torch.zeros_like(gates[0])
         source, transition, mark, direct = gates
         gates_forward(
-            _array(node), _edge_array(edge, node), _index(dag, reverse), *maps.bounds,
+            as_array(node), edge_array(edge, node), index_arrays(dag, reverse), *maps.bounds,
             *(t.numpy() for t in (source, mark, transition, direct, raw, total)),
         )  # fmt: skip
-        return (*gates, raw, total)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, ...]) -> None:
-        node, edge, ctx.maps, ctx.dag, ctx.reverse = inputs
-        source, _, mark, direct, raw, total = output
+        ctx.maps, ctx.dag, ctx.reverse = maps, dag, reverse
         ctx.mark_non_differentiable(raw, total)
         ctx.save_for_backward(node, edge, source, mark, direct, raw, total)
+        return (*gates, raw, total)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -169,31 +160,14 @@ class _Compiled(torch.autograd.Function):
             return (*found, *[None] * (5 - len(found)))
         grad_node = torch.zeros_like(node, memory_format=torch.contiguous_format)
         grad_edge = None if edge is None else torch.zeros_like(edge, memory_format=torch.contiguous_format)
-        given_source, given_transition, given_mark, given_direct = (_array(g) for g in grads[:4])
+        given_source, given_transition, given_mark, given_direct = (as_array(g) for g in grads[:4])
         gates_backward(
             (given_source, given_mark, given_transition, given_direct),
-            *(t.numpy() for t in (source, mark, direct, raw, total)), _index(ctx.dag, ctx.reverse), *ctx.maps.bounds,
-            torch.zeros_like(total).numpy(), grad_node.numpy(), _edge_array(grad_edge, node),
+            *(t.numpy() for t in (source, mark, direct, raw, total)),
+            index_arrays(ctx.dag, ctx.reverse), *ctx.maps.bounds,
+            torch.zeros_like(total).numpy(), grad_node.numpy(), edge_array(grad_edge, node),
         )  # fmt: skip
         return grad_node, grad_edge, None, None, None
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    return tensor.detach().contiguous().numpy()
-
-
-def _edge_array(edge: Tensor | None, node: Tensor) -> np.ndarray:
-    return _array(node[:0] if edge is None else edge)
-
-
-def _index(dag: LineDAG, reverse: bool) -> tuple[np.ndarray, ...]:
-    """Tail and head ``[E]``, before and after ``[L]``."""
-
-    def make() -> tuple[np.ndarray, ...]:
-        pairs = [pair.flip(0) if reverse else pair for pair in (dag.edge_index, dag.line_index)]
-        return tuple(row.contiguous().numpy() for pair in pairs for row in pair)
-
-    return dag.cached(f"gate_index_{reverse}", make)
 
 
 def _bounded(transition: Tensor, group: Tensor, num_edges: int) -> Tensor:

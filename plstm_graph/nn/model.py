@@ -13,7 +13,7 @@ from torch_geometric.nn.aggr import Aggregation, MaxAggregation, MinAggregation
 from plstm_graph.errors import ConfigError, FeatureError
 from plstm_graph.graph.linedag import LineDAG
 from plstm_graph.nn.block import NORMS, PLSTMBlock, graph_of_node
-from plstm_graph.nn.conv import DIRECTIONS, one_of
+from plstm_graph.nn.conv import DIRECTIONS, joined, one_of, order_edges
 from plstm_graph.nn.descriptors import join_descriptors
 from plstm_graph.nn.dropout import Dropout
 from plstm_graph.nn.encoders import SinusoidalEncoding, make_encoder, node_degree, node_depth
@@ -160,25 +160,28 @@ class PLSTM(nn.Module):
         At graph level d is ``hidden_channels`` per readout and pooling.
         """
         dag = getattr(data, "dag", None)
-        if isinstance(dag, (list, tuple)):
-            dag = LineDAG.cat(dag)
         if dag is None:
             raise FeatureError("the data has no line DAG: apply plstm_graph.ToLineDAG() to it first")
-        edge = None
+        dag = joined(dag)
+        edge = columns = None
         if self.edge_encoder is not None:
             if data.edge_attr is None:
                 raise FeatureError("the model has an edge encoder, but the data has no edge_attr")
-            edge = self.edge_encoder(data.edge_attr)
+            if self.level == "edge":
+                columns = self.edge_encoder(data.edge_attr)
+                edge = order_edges(columns, dag)
+            else:
+                edge = self.edge_encoder(order_edges(data.edge_attr, dag))
         x = self._encode_nodes(data, dag)
         states = [x]
         whole = None
         for i, block in enumerate(self.blocks):
-            x = block(x, dag, edge)
+            x = block(x, dag, edge, in_edge_order=True)
             if self.virtual_nodes is not None and i < len(self.virtual_nodes):
                 x, whole = self.virtual_nodes[i](x, whole, dag)
             states.append(x)
         states = states if self.readout == "layers" else states[-1:]
-        return self._read(self.final_norm(torch.stack(states, dim=1)), edge, data, dag)
+        return self._read(self.final_norm(torch.stack(states, dim=1)), columns, data, dag)
 
     def _encode_nodes(self, data: Any, dag: LineDAG) -> Tensor:
         x = self.node_encoder(data.x)
@@ -192,12 +195,12 @@ class PLSTM(nn.Module):
             x = x + self.rwse_encoder(data.rwse)
         return x
 
-    def _read(self, x: Tensor, edge: Tensor | None, data: Any, dag: LineDAG) -> Tensor:
+    def _read(self, x: Tensor, columns: Tensor | None, data: Any, dag: LineDAG) -> Tensor:
         if self.level == "graph":
             return self.pool(x, graph_of_node(dag), ptr=self._segments(dag), dim_size=dag.num_graphs)
         if self.level == "edge":
             tail, head = data.edge_index
-            return torch.cat([x[tail], x[head]] + ([] if edge is None else [edge]), dim=-1)
+            return torch.cat([x[tail], x[head]] + ([] if columns is None else [columns]), dim=-1)
         return x
 
     def _segments(self, dag: LineDAG) -> Tensor | None:

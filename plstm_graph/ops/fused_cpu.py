@@ -70,13 +70,10 @@ def _differentiate(grad_out: Tensor, tensors: Sequence[Tensor], graphs: _Graphs)
 
 class _FusedCPU(torch.autograd.Function):  # named in profiles
     @staticmethod
-    def forward(*inputs: Any) -> Tensor:
-        return _evaluate(inputs[:7], inputs[7])
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+    def forward(ctx: Any, *inputs: Any) -> Tensor:
         ctx.save_for_backward(*inputs[:7])
         ctx.graphs = inputs[7]
+        return _evaluate(inputs[:7], inputs[7])
 
     @staticmethod
     def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
@@ -85,12 +82,8 @@ class _FusedCPU(torch.autograd.Function):  # named in profiles
 
 class _FusedCPUGradients(torch.autograd.Function):
     @staticmethod
-    def forward(*inputs: Any) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:
         return tuple(_differentiate(inputs[0], inputs[1:8], inputs[8]))
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: Any) -> None:
-        """There is nothing to keep: no second derivatives."""
 
     backward = staticmethod(refuse_second_derivatives("fused"))
 

@@ -35,6 +35,16 @@ def test_differentiable_twice():
     assert torch.autograd.gradgradcheck(lambda t: rms_norm(t, EPS), x)
 
 
+def test_the_kernel_agrees_with_torch_operations(monkeypatch):
+    x, weight = torch.randn(6, 3, 8, requires_grad=True), torch.randn(6, 3, 8)
+    found = []
+    for _ in range(2):
+        y = rms_norm(x, EPS)
+        found.append((y, *torch.autograd.grad((y * weight).sum(), x)))
+        monkeypatch.setattr("plstm_graph.nn.head_norm.has_kernel", lambda x: False)
+    torch.testing.assert_close(*found)
+
+
 def test_compiles_whole():
     x = torch.randn(3, 2, 4, requires_grad=True)
     torch.testing.assert_close(torch.compile(rms_norm, fullgraph=True, backend="aot_eager")(x, EPS), rms_norm(x, EPS))

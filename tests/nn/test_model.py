@@ -101,7 +101,7 @@ def test_any_smiles_of_a_molecule_gives_the_same():
 
 @pytest.mark.parametrize("pooling", ["norm", "mean+norm"])
 def test_norm_pooling_is_a_sum_over_the_typical_size(pooling):
-    model, batch = molecule_model(pooling=pooling), molecules()
+    model, batch = molecule_model(pooling=pooling, dropout=0.0), molecules()
     x = torch.randn(batch.num_nodes, 5)
     found = model.pool(x, batch.batch, dim_size=len(SMILES))
     sums = torch.stack([x[batch.batch == g].sum(0) for g in range(len(SMILES))])
@@ -139,7 +139,7 @@ def test_random_walk_encodings():
 @pytest.mark.skipif(not torch_geometric.typing.WITH_TORCH_SCATTER, reason="torch_scatter is not installed")
 @pytest.mark.parametrize("pooling", ["max", "min"])
 def test_torch_scatter_gives_the_numbers_of_the_native_way(pooling, monkeypatch):
-    model, batch = molecule_model(pooling=pooling), molecules()
+    model, batch = molecule_model(pooling=pooling, dropout=0.0), molecules()
     assert model._segments(batch.dag) is not None
     found = model(batch)
     grads = torch.autograd.grad(found.square().sum(), list(model.parameters()))

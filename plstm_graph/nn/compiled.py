@@ -1,0 +1,38 @@
+"""Where compiled kernels serve a layer, and what they are given."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from plstm_graph.graph.linedag import LineDAG
+
+
+def has_kernel(x: Tensor, dag: LineDAG | None = None) -> bool:
+    """Whether kernels can read ``x`` and the index of ``dag``: floating-point numbers on the CPU, and no tracing."""
+    if torch.compiler.is_compiling() or type(x) not in (Tensor, torch.nn.Parameter):
+        return False
+    if dag is not None and not (type(dag.node_ptr) is Tensor and dag.node_ptr.is_cpu):
+        return False
+    return x.is_cpu and x.dtype in (torch.float32, torch.float64)
+
+
+def as_array(tensor: Tensor) -> np.ndarray:
+    """Contiguous array, of the tensor's own memory where that is contiguous."""
+    return tensor.detach().contiguous().numpy()
+
+
+def edge_array(edge: Tensor | None, like: Tensor) -> np.ndarray:
+    """Rows of edges; none of them, as wide as ``like``, where edges have no features."""
+    return as_array(like[:0] if edge is None else edge)
+
+
+def index_arrays(dag: LineDAG, reverse: bool) -> tuple[np.ndarray, ...]:
+    """Tail and head ``[E]``, before and after ``[L]``, kept on the line DAG."""
+
+    def make() -> tuple[np.ndarray, ...]:
+        pairs = [pair.flip(0) if reverse else pair for pair in (dag.edge_index, dag.line_index)]
+        return tuple(row.contiguous().numpy() for pair in pairs for row in pair)
+
+    return dag.cached(f"index_arrays_{reverse}", make)
