@@ -1,6 +1,6 @@
 """``python -m benchmarks.crossover``: where one way to evaluate the operator becomes cheaper than another.
 
-Derives the numbers that decide: ``SMALL_PAIRS`` of :mod:`plstm_graph.ops.fused_cpu`, and the limits by which
+Derives the numbers that decide: ``SMALL_PAIRS`` of :mod:`plstm_graph.ops._fused_jobs`, and the limits by which
 ``engine="auto"`` chooses (:mod:`plstm_graph.ops.operator`).
 """
 
@@ -60,9 +60,9 @@ FAMILIES: dict[str, Callable[..., Any]] = {"path": path_dag, "molecule-like": tr
 
 def small_pairs(quick: bool, rounds: int) -> dict[str, Any]:
     """Where the kernel for large graphs overtakes the one for small graphs, and the ``SMALL_PAIRS`` that follows."""
-    from plstm_graph.ops import fused_cpu
+    from plstm_graph.ops import _fused_jobs
 
-    present = fused_cpu.SMALL_PAIRS
+    present = _fused_jobs.SMALL_PAIRS
     rows, found = [], []
     for family, make in FAMILIES.items():
         for key_dim, value_dim in SHAPES[:2] if quick else SHAPES:
@@ -71,10 +71,10 @@ def small_pairs(quick: bool, rounds: int) -> dict[str, Any]:
             for nodes in sizes:
                 call = operator_call("fused", make(nodes, "cpu", max(1, NODES // nodes)), HEADS, key_dim, value_dim)
                 try:
-                    calls = {name: Call(_with(fused_cpu, limit, call)) for name, limit in _KERNELS.items()}
+                    calls = {name: Call(_with(_fused_jobs, limit, call)) for name, limit in _KERNELS.items()}
                     seconds = clock.in_turns(calls, rounds, "cpu")
                 finally:
-                    fused_cpu.SMALL_PAIRS = present
+                    _fused_jobs.SMALL_PAIRS = present
                 small.append(seconds["small"])
                 large.append(seconds["large"])
             place = crossing(sizes, small, large)

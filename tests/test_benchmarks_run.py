@@ -183,16 +183,16 @@ def test_molecule_like_graphs():
 
 
 def test_crossover_puts_the_threshold_back(monkeypatch):
-    from plstm_graph.ops import fused_cpu
+    from plstm_graph.ops import _fused_jobs
 
-    present = fused_cpu.SMALL_PAIRS
+    present = _fused_jobs.SMALL_PAIRS
     monkeypatch.setattr(crossover, "SHAPES", ((2, 2),))
     monkeypatch.setattr(crossover, "SIZES", (8, 64))
     monkeypatch.setattr(crossover, "NODES", 64)
     table = crossover.small_pairs(quick=True, rounds=1)
     assert len(table["rows"]) == 2
     assert "SMALL_PAIRS" in table["result"]
-    assert fused_cpu.SMALL_PAIRS is present
+    assert _fused_jobs.SMALL_PAIRS is present
 
 
 # --- the command

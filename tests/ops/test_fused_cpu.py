@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from plstm_graph import PLSTMConv
-from plstm_graph.ops import fused_cpu, plstm
+from plstm_graph.ops import _fused_jobs, plstm
 from tests.oracles import assert_same, dense_plstm, output_and_gradients, random_tensors
 from tests.strategies import grid_dag, path_dag, random_batch
 
@@ -26,8 +26,8 @@ def outputs(dag, tensors, **options):
     "dag", [random_batch([1, 30, 12], 0.2), path_dag(70), grid_dag(6, 9)], ids=["batch", "path", "grid"]
 )
 def test_both_ways_agree_with_the_dense_solve(reverse, small, segment, dag, monkeypatch):
-    monkeypatch.setattr(fused_cpu, "SMALL_PAIRS", small)
-    monkeypatch.setattr(fused_cpu, "SEGMENT_BYTES", segment)
+    monkeypatch.setattr(_fused_jobs, "SMALL_PAIRS", small)
+    monkeypatch.setattr(_fused_jobs, "SEGMENT_BYTES", segment)
     tensors = random_tensors(dag, 2, 5, 35)  # three tiles of value channels
     expected = output_and_gradients(lambda t: dense_plstm(t, dag, reverse=reverse), tensors)
     assert_same(outputs(dag, tensors, reverse=reverse), expected, 1e-9, 1e-9)
