@@ -21,10 +21,10 @@ class OperatorCall:
         layer: number of the layer, from 0, in the order in which the model runs them.
         mode: ``"P"`` or ``"D"``.
         reverse: ran on the reversed DAG.
-        dag: the line DAG.
+        dag: the line DAG, in D-mode the pruned one.
         query, key: ``[N, H, K]``, queries scaled.
         value: ``[N, H, V]``.
-        gates: the gate values; in D-mode, transitions of pruned line edges are zero.
+        gates: the gate values.
         output: ``[N, H, V]``, what the operator gave, before normalisation.
     """
 
@@ -56,10 +56,7 @@ def recorded(model: nn.Module) -> Iterator[list[OperatorCall]]:
 def _listener(conv: PLSTMConv, number: int, calls: list[OperatorCall]):
     def listen(dag: LineDAG, query: Tensor, key: Tensor, value: Tensor, gates: Gates, reverse: bool) -> Tensor:
         output = type(conv).message_and_aggregate(conv, dag, query, key, value, gates, reverse)
-        kept = gates
-        if conv.mode == "D":
-            kept = gates._replace(transition=gates.transition * dag.multitree.unsqueeze(-1))
-        calls.append(OperatorCall(number, conv.mode, reverse, dag, query, key, value, kept, output))
+        calls.append(OperatorCall(number, conv.mode, reverse, dag, query, key, value, gates, output))
         return output
 
     return listen

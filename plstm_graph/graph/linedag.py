@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import torch
@@ -188,6 +188,26 @@ class LineDAG:
         if key not in self._cache:
             self._cache[key] = make()
         return self._cache[key]
+
+    @property
+    def traced(self) -> bool:
+        """Whether the call is traced for a compiler: what depends on the numbers of the index has to be left alone."""
+        return torch.compiler.is_compiling() or type(self.node_ptr) is not Tensor
+
+    @property
+    def pruned(self) -> LineDAG:
+        """The DAG with the line edges of its multitree only, on which D-mode runs; itself if no other is there.
+
+        ``level`` stays that of all line edges: still every edge comes after its predecessors.
+        """
+        found = self.cached("pruned", self._prune)
+        return self if found is None else found
+
+    def _prune(self) -> LineDAG | None:
+        if bool(self.multitree.all()):
+            return None  # not self, which would keep itself alive
+        kept = self.multitree
+        return replace(self, line_index=self.line_index[:, kept], multitree=kept[kept], _cache={})
 
     def graph(self, i: int) -> LineDAG:
         """The ``i``-th graph of the batch, with nodes, edges and columns counted from 0.

@@ -13,7 +13,7 @@ def has_kernel(x: Tensor, dag: LineDAG | None = None) -> bool:
     """Whether kernels can read ``x`` and the index of ``dag``: floating-point numbers on the CPU, and no tracing."""
     if torch.compiler.is_compiling() or type(x) not in (Tensor, torch.nn.Parameter):
         return False
-    if dag is not None and not (type(dag.node_ptr) is Tensor and dag.node_ptr.is_cpu):
+    if dag is not None and (dag.traced or not dag.node_ptr.is_cpu):
         return False
     return x.is_cpu and x.dtype in (torch.float32, torch.float64)
 

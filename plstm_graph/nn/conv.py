@@ -183,6 +183,8 @@ class PLSTMConv(MessagePassing):
         scale = self.project_scale  # scaling the weights instead of the queries saves a pass over all nodes
         projected = F.linear(x, self.project.weight * scale.unsqueeze(-1), self.project.bias * scale)
         query, key, value = (part.unflatten(-1, (self.heads, -1)) for part in projected.split(self.widths, dim=-1))
+        if self.mode == "D" and not dag.traced:  # a trace keeps the shapes, and masks instead
+            dag = dag.pruned
         out: Tensor | None = None
         for maps, mix, reverse in zip(self.gate_maps, self.mix, DIRECTIONS[self.direction], strict=True):
             heard = self.message_and_aggregate(dag, query, key, value, maps(x, dag, edge, reverse), reverse)
@@ -196,7 +198,7 @@ class PLSTMConv(MessagePassing):
     def message_and_aggregate(
         self, dag: LineDAG, query: Tensor, key: Tensor, value: Tensor, gates: Gates, reverse: bool
     ) -> Tensor:
-        """The operator with its direct term: ``[N, H, V]``."""
+        """The operator with its direct term: ``[N, H, V]``; in D-mode ``dag`` may be pruned already."""
         return plstm(
             query,
             key,
@@ -205,7 +207,7 @@ class PLSTMConv(MessagePassing):
             gates.transition.to(value.dtype),
             gates.mark.to(value.dtype),
             dag,
-            line_mask=dag.multitree if self.mode == "D" else None,
+            line_mask=dag.multitree if self.mode == "D" and dag.traced else None,
             reverse=reverse,
             engine=self.engine,
             direct=gates.direct.to(value.dtype),

@@ -32,7 +32,7 @@ def fused_cpu(
     direct = value.new_empty(0, value.size(1)) if direct is None else direct
     tensors = (query, key, value, source, transition, mark, direct)
     index = (dag.edge_index, dag.line_index, dag.node_ptr, dag.edge_ptr)
-    if torch.compiler.is_compiling() or type(dag.node_ptr) is not Tensor:  # traced: one operator in the graph
+    if dag.traced:  # one operator in the graph
         return _forward(*tensors, *index, reverse)
     # in eager mode a function does the same with less overhead, and keeps what it knows of the graphs
     graphs = dag.cached(f"fused_graphs_{reverse}", lambda: Graphs(*index, reverse))

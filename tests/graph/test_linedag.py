@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import time
+import weakref
 
 import pytest
 import torch
@@ -198,3 +199,24 @@ def test_stock_loader_batches_transformed_data(workers):
     assert same(batch.dag, LineDAG.from_edge_index(batch.edge_index, batch.num_nodes, order, batch.batch))
     assert batch.to("cpu").dag is batch.dag
     assert same(pickle.loads(pickle.dumps(batch)).dag, batch.dag)
+
+
+def test_pruned_keeps_the_line_edges_of_the_multitree():
+    dag = random_batch([8, 6], 0.6)
+    pruned = dag.pruned
+    assert torch.equal(pruned.line_index, dag.line_index[:, dag.multitree])
+    assert pruned.num_line_edges < dag.num_line_edges
+    assert pruned.multitree.all()
+    assert torch.equal(pruned.edge_index, dag.edge_index)
+    before, after = pruned.line_index
+    assert (pruned.level[before] < pruned.level[after]).all()
+    assert pruned.pruned is pruned
+    assert dag.pruned is pruned, "made once"
+
+
+def test_a_multitree_is_its_own_pruned_dag_and_does_not_keep_itself_alive():
+    dag = LineDAG.path(4)
+    assert dag.pruned is dag
+    alive = weakref.ref(dag)
+    del dag
+    assert alive() is None

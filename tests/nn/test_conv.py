@@ -12,6 +12,7 @@ from torch_geometric.nn import MessagePassing, Sequential
 
 from plstm_graph import LineDAG, PLSTMConv, ToLineDAG
 from plstm_graph.errors import ConfigError, FeatureError
+from plstm_graph.ops import plstm
 from tests.strategies import random_batch, random_dag_edges
 
 DAG = random_batch([1, 8, 5, 11], 0.4, seed=3)
@@ -231,3 +232,35 @@ def test_wrong_inputs(edge_dim, change, words):
 def test_gates_of_a_direction_that_the_layer_does_not_have():
     with pytest.raises(ConfigError, match="reverse=True is not a direction"):
         PLSTMConv(6, 8).gates(*inputs(), reverse=True)
+
+
+@pytest.mark.parametrize("engine", ["reference", "wavefront", "parallel", "fused", "chunkwise"])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("state_size", [None, 2])
+def test_diffusion_on_the_pruned_dag_is_the_masked_one(engine, reverse, state_size):
+    """What D-mode leaves out before the gates is what the operator would have masked."""
+    if state_size and engine in ("fused", "chunkwise"):
+        pytest.skip("serves transitions that are numbers")
+    dag = random_batch([9, 1, 7], 0.6)
+    assert not dag.multitree.all()
+    layer = PLSTMConv(
+        6, 8, heads=2, mode="D", direction="backward" if reverse else "forward", edge_dim=3, engine=engine,
+        state_size=state_size, gate_std=0.5, head_norm="none",
+    ).double()  # fmt: skip
+    x, edge = torch.randn(dag.num_nodes, 6).double(), torch.randn(dag.num_columns, 3).double()
+    query, key, value = (
+        part.unflatten(-1, (2, -1))
+        for part in (layer.project(x) * layer.project_scale.double()).split(layer.widths, dim=-1)
+    )
+    gates = layer.gate_maps[0](x, dag, edge[dag.edge_id], reverse)
+    heard = plstm(
+        query, key, value, gates.source, gates.transition, gates.mark, dag,
+        line_mask=dag.multitree, reverse=reverse, direct=gates.direct, engine="reference",
+    )  # fmt: skip
+    expected, found = layer.mix[0](heard.flatten(1)), layer(x, dag, edge)
+    torch.testing.assert_close(found, expected)
+    weight = torch.randn_like(found)
+    parameters = list(layer.parameters())
+    torch.testing.assert_close(
+        *(torch.autograd.grad((out * weight).sum(), parameters, retain_graph=True) for out in (found, expected))
+    )
