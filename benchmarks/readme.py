@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.chemprop import accuracy, speed
 from benchmarks.chemprop.report import accuracy_table, by_part, speed_table
+from benchmarks.dags.architectures import table_lines
 from benchmarks.errors import BenchmarkError
 from benchmarks.revision import ROOT
 from plstm_graph.train.records import read_records
@@ -72,7 +73,14 @@ def beside_chemprop(results: Path) -> str:
     return "\n".join(lines)
 
 
-TABLES: dict[str, Callable[[Path], str]] = {"scores": scores, "chemprop": beside_chemprop}
+def neural_architectures(results: Path) -> str:
+    """Errors on the architectures of D-VAE, a row per model."""
+    return "\n".join(table_lines(read_records([results / "dags" / "architectures.jsonl"])))
+
+
+TABLES: dict[str, Callable[[Path], str]] = {
+    "scores": scores, "chemprop": beside_chemprop, "architectures": neural_architectures,
+}  # fmt: skip
 """Name in README.md → what makes the table."""
 
 

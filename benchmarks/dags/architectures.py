@@ -112,15 +112,20 @@ def _table(records: list[Record]) -> str:
         "Accuracy of an architecture from its DAG, standardised by the training part, so that its mean has an RMSE of "
         "about 1. Mean and deviation over the seeds; epochs are chosen on the validation part. "
         "`python -m benchmarks.dags architectures`", "",
-        "| model | parameters | test RMSE | Pearson r | seeds | seconds per seed |", "|---|---|---|---|---|---|",
     ]  # fmt: skip
+    return "\n".join([*lines, *table_lines(records), ""])
+
+
+def table_lines(records: list[Record]) -> list[str]:
+    """A row per model."""
+    lines = ["| model | parameters | test RMSE | Pearson r | seeds | seconds per seed |", "|---|--:|--:|--:|--:|--:|"]
     for model, runs in _by_model(records).items():
         seconds = f"{mean(r['seconds'] for r in runs):.0f}" if "seconds" in runs[0] else "-"
         lines.append(
             f"| {model} | {runs[0]['parameters']:,} | {spread([r['test'] for r in runs])} | "
             f"{spread([r['pearson'] for r in runs])} | {len(runs)} | {seconds} |"
         )
-    return "\n".join([*lines, ""])
+    return lines
 
 
 def _draw(records: list[Record], path: Path) -> None:
