@@ -27,7 +27,7 @@ from torch_geometric.data import Batch
 from torch_geometric.utils import scatter
 
 from benchmarks.dags.graph_properties_report import write_report
-from benchmarks.dags.models import make_model
+from benchmarks.dags.models import LOCAL, make_model
 from benchmarks.dags.parts import Part, run_parts, setting_key
 from benchmarks.dags.training import Schedule, fit
 from plstm_graph import ToLineDAG
@@ -51,8 +51,8 @@ class Setting:
     model: str
     order: str
     seed: int
-    epochs: int = 18
-    patience: int = 18
+    epochs: int = 30
+    patience: int = 30
     width: int = 32
     layers: int = 3
     heads: int = 2
@@ -69,11 +69,11 @@ def settings(seeds: int, quick: bool) -> list[Setting]:
     for task in PROPERTIES:
         informed = "source" if task == "sssp" else "center"
         orders = ("canonical", "center", "source") if task == "sssp" else ("canonical", "center")
-        variants += [(task, "plstm", order) for order in orders]
+        variants += [(task, model, order) for model in (LOCAL, "plstm") for order in orders]
         variants += [(task, model, informed) for model in ("plstm-P", "plstm-D", "dagnn")]
         variants += [(task, model, NO_ORDER) for model in ("gin", "gps")]
-    # GIN hears as far as it has layers
-    depth = {} if quick else {"gin": {"layers": 16}, "dagnn": {"layers": 2}}
+    # GIN, and the branch beside pLSTM, hear as far as they have layers
+    depth = {} if quick else {"gin": {"layers": 16}, LOCAL: {"layers": 8}, "dagnn": {"layers": 2}}
     return [
         Setting(task, model, order, seed, **small | depth.get(model, {}))
         for seed in range(seeds)

@@ -12,18 +12,22 @@ from benchmarks.inputs import BARE
 from plstm_graph.nn.baselines import build_model
 
 PLSTM_MODES = {"plstm-P": "P", "plstm-D": "D", "plstm": "alternate"}
+LOCAL = "plstm-local"
+"""pLSTM with a GINE branch beside every layer, as GPS has one beside attention."""
 MODELS = (*PLSTM_MODES, "gin", "gps", "dagnn")
-ORIENTED = (*PLSTM_MODES, "dagnn")
+ORIENTED = (*PLSTM_MODES, LOCAL, "dagnn")
 """Models that read directions; the others hear the neighbours on both sides."""
 
 
 def make_model(
     name: str, in_channels: Any, out_channels: int, *, level: str, hidden_channels: int, num_layers: int, **options: Any
 ) -> nn.Module:
-    """A model by name; options that it does not have are left out. pLSTM is the bare one, whose reach is its own.
+    """A model by name; options that it does not have are left out.
+
+    pLSTM is the bare one, whose reach is its own, except for :data:`LOCAL`.
 
     Args:
-        name: one of :data:`MODELS`.
+        name: one of :data:`MODELS`, or :data:`LOCAL`.
         in_channels: as for :func:`plstm_graph.nn.baselines.build_model`.
         out_channels: number of outputs.
         level: ``"node"`` or ``"graph"``.
@@ -33,8 +37,10 @@ def make_model(
     """
     from plstm_graph.nn.baselines import model_options
 
-    kind = "plstm" if name in PLSTM_MODES else name
-    if name in PLSTM_MODES:
+    kind = "plstm" if name == LOCAL or name in PLSTM_MODES else name
+    if name == LOCAL:  # without norms of the heads, so that counts along the way arrive
+        options = {"mode": "D", "direction": "both", "head_norm": "none", "dropout": 0.0} | options
+    elif name in PLSTM_MODES:
         options = BARE | options | {"mode": PLSTM_MODES[name]}
     known = model_options(kind)
     options = {option: value for option, value in options.items() if option in known}
