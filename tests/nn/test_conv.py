@@ -234,13 +234,16 @@ def test_gates_of_a_direction_that_the_layer_does_not_have():
         PLSTMConv(6, 8).gates(*inputs(), reverse=True)
 
 
-@pytest.mark.parametrize("engine", ["reference", "wavefront", "parallel", "fused", "chunkwise"])
+@pytest.mark.parametrize(
+    ("engine", "state_size"),
+    [
+        *((engine, None) for engine in ("reference", "wavefront", "parallel", "fused", "chunkwise")),
+        *((engine, 2) for engine in ("reference", "wavefront", "parallel")),  # those that serve matrices
+    ],
+)
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("state_size", [None, 2])
 def test_diffusion_on_the_pruned_dag_is_the_masked_one(engine, reverse, state_size):
     """What D-mode leaves out before the gates is what the operator would have masked."""
-    if state_size and engine in ("fused", "chunkwise"):
-        pytest.skip("serves transitions that are numbers")
     dag = random_batch([9, 1, 7], 0.6)
     assert not dag.multitree.all()
     layer = PLSTMConv(
