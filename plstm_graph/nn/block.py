@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from plstm_graph.errors import ConfigError
 from plstm_graph.graph.linedag import LineDAG
-from plstm_graph.nn.conv import PLSTMConv, joined, one_of, order_edges
+from plstm_graph.nn.conv import PLSTMConv, one_of
 from plstm_graph.nn.dropout import Dropout
+from plstm_graph.nn.inputs import joined, order_edges
 from plstm_graph.nn.local import LocalConv
 
 NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm, "batch": nn.BatchNorm1d, "none": lambda channels: nn.Identity()}

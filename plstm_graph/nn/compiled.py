@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -36,3 +38,25 @@ def index_arrays(dag: LineDAG, reverse: bool) -> tuple[np.ndarray, ...]:
         return tuple(row.contiguous().numpy() for pair in pairs for row in pair)
 
     return dag.cached(f"index_arrays_{reverse}", make)
+
+
+def differentiable_gradients(
+    outputs: Sequence[Tensor], inputs: Sequence[Tensor | None], grads: Sequence[Tensor]
+) -> tuple[Tensor | None, ...]:
+    """Gradients of torch's operations that can be differentiated again, where kernels cannot.
+
+    Args:
+        outputs: what torch's operations made of ``inputs``.
+        inputs: ``None`` for one that is not there.
+        grads: gradients of ``outputs``.
+
+    Returns:
+        One per input; ``None`` for one that is not there or needs none.
+    """
+    pairs = [(out, grad) for out, grad in zip(outputs, grads, strict=True) if out.requires_grad]
+    wanted = [t for t in inputs if t is not None and t.requires_grad]
+    made = torch.autograd.grad(
+        [out for out, _ in pairs], wanted, [grad for _, grad in pairs], create_graph=True, allow_unused=True
+    )
+    found = iter(made)
+    return tuple(next(found) if t is not None and t.requires_grad else None for t in inputs)

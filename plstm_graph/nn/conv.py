@@ -14,6 +14,7 @@ from plstm_graph.errors import ConfigError, FeatureError
 from plstm_graph.graph.linedag import LineDAG
 from plstm_graph.nn.gates import GateMaps, Gates
 from plstm_graph.nn.head_norm import rms_norm
+from plstm_graph.nn.inputs import joined, order_edges
 from plstm_graph.nn.state_tracking import MatrixTransition
 from plstm_graph.ops import ENGINES, plstm
 
@@ -198,7 +199,8 @@ class PLSTMConv(MessagePassing):
     def message_and_aggregate(
         self, dag: LineDAG, query: Tensor, key: Tensor, value: Tensor, gates: Gates, reverse: bool
     ) -> Tensor:
-        """The operator with its direct term: ``[N, H, V]``; in D-mode ``dag`` may be pruned already."""
+        """The operator with its direct term: ``[N, H, V]``; in D-mode the line DAG is pruned, or masked here."""
+        masked = self.mode == "D" and (dag.traced or dag.pruned is not dag)
         return plstm(
             query,
             key,
@@ -207,7 +209,7 @@ class PLSTMConv(MessagePassing):
             gates.transition.to(value.dtype),
             gates.mark.to(value.dtype),
             dag,
-            line_mask=dag.multitree if self.mode == "D" and dag.traced else None,
+            line_mask=dag.multitree if masked else None,
             reverse=reverse,
             engine=self.engine,
             direct=gates.direct.to(value.dtype),
@@ -269,33 +271,6 @@ def _check_grid(dag: LineDAG, axes: int) -> None:
     found = dag.cached("num_axes", lambda: int(dag.edge_axis.max()) + 1 if dag.num_edges else 0)
     if found > axes:
         raise FeatureError(f"the layer has grid_axes={axes}, but the grid has {found} axes")
-
-
-def joined(dag: LineDAG | Sequence[LineDAG]) -> LineDAG:
-    """The line DAG of a batch, joined first if it comes as PyG collates an attribute it does not know: in a list.
-
-    Raises:
-        FeatureError: it is neither.
-    """
-    if isinstance(dag, (list, tuple)):
-        dag = LineDAG.cat(dag)
-    if not isinstance(dag, LineDAG):
-        raise FeatureError(f"dag must be a LineDAG, got {type(dag).__name__}: apply ToLineDAG to the data first")
-    return dag
-
-
-def order_edges(edge_attr: Tensor, dag: LineDAG) -> Tensor:
-    """Edge features from the rows of the original ``edge_index`` to the order of ``dag.edge_index``: ``[E, ...]``.
-
-    Raises:
-        FeatureError: ``edge_attr`` has not one row per column of the original ``edge_index``.
-    """
-    if edge_attr.size(0) != dag.num_columns:
-        raise FeatureError(
-            f"edge_attr must have one row per column of edge_index, {dag.num_columns} of them, "
-            f"got shape {list(edge_attr.shape)}"
-        )
-    return edge_attr.index_select(0, dag.edge_id)
 
 
 def one_of(name: str, value: object, choices: Sequence[str] | dict) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from plstm_graph.graph.linedag import LineDAG
-from plstm_graph.nn.compiled import as_array, edge_array, has_kernel, index_arrays
+from plstm_graph.nn.compiled import as_array, differentiable_gradients, edge_array, has_kernel, index_arrays
 from plstm_graph.nn.state_tracking import MatrixTransition
 
 
@@ -155,9 +155,7 @@ class _Compiled(torch.autograd.Function):
         node, edge, source, mark, direct, raw, total = ctx.saved_tensors
         if torch.is_grad_enabled():  # derivatives of the derivatives are asked for: torch has them
             gates = ctx.maps.from_parts(node, edge, ctx.dag, ctx.reverse)
-            inputs = [t for t in (node, edge) if t is not None]
-            found = torch.autograd.grad(gates, inputs, grads[:4], create_graph=True)
-            return (*found, *[None] * (5 - len(found)))
+            return (*differentiable_gradients(gates, [node, edge], grads[:4]), None, None, None)
         grad_node = torch.zeros_like(node, memory_format=torch.contiguous_format)
         grad_edge = None if edge is None else torch.zeros_like(edge, memory_format=torch.contiguous_format)
         given_source, given_transition, given_mark, given_direct = (as_array(g) for g in grads[:4])

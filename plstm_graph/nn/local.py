@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import GINEConv
 
 from plstm_graph.graph.linedag import LineDAG
-from plstm_graph.nn.compiled import as_array, edge_array, has_kernel, index_arrays
+from plstm_graph.nn.compiled import as_array, differentiable_gradients, edge_array, has_kernel, index_arrays
 
 
 class LocalConv(GINEConv):
@@ -61,9 +61,8 @@ class _Neighbors(torch.autograd.Function):
 
         x, edge, eps = ctx.saved_tensors
         if torch.is_grad_enabled():  # derivatives of the derivatives are asked for: torch has them
-            inputs = [t for t in (x, edge, eps) if t is not None]
-            found = torch.autograd.grad(hear_neighbors(x, edge, eps, ctx.dag), inputs, grad, create_graph=True)
-            return (found[0], found[1] if edge is not None else None, found[-1], None)
+            heard = hear_neighbors(x, edge, eps, ctx.dag)
+            return (*differentiable_gradients([heard], [x, edge, eps], [grad]), None)
         grad_x = torch.empty_like(x, memory_format=torch.contiguous_format)
         grad_edge = None if edge is None else torch.empty_like(edge, memory_format=torch.contiguous_format)
         grad_eps = neighbors_backward(

@@ -13,10 +13,11 @@ from torch_geometric.nn.aggr import Aggregation, MaxAggregation, MinAggregation
 from plstm_graph.errors import ConfigError, FeatureError
 from plstm_graph.graph.linedag import LineDAG
 from plstm_graph.nn.block import NORMS, PLSTMBlock, graph_of_node
-from plstm_graph.nn.conv import DIRECTIONS, joined, one_of, order_edges
+from plstm_graph.nn.conv import DIRECTIONS, one_of
 from plstm_graph.nn.descriptors import join_descriptors
 from plstm_graph.nn.dropout import Dropout
 from plstm_graph.nn.encoders import SinusoidalEncoding, make_encoder, node_degree, node_depth
+from plstm_graph.nn.inputs import joined, order_edges
 from plstm_graph.nn.pooling import make_pool, num_pools
 
 

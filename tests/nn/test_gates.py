@@ -60,3 +60,15 @@ def test_the_compiled_kernel_agrees_with_torch(mode, norm, reverse, edge_dim):
         found.append((gates, grads, [t for t in second if t is not None]))
     for a, b in zip(*found, strict=True):
         torch.testing.assert_close(list(a), list(b))
+
+
+@pytest.mark.parametrize("needs", ["node", "edge"])
+def test_second_derivatives_where_only_some_inputs_need_any(needs):
+    dag = random_batch([6, 4], 0.5)
+    maps = GateMaps(5, 2, 3, "P", "l1", 0.1, -0.2, 0.3, 1.0, 2.0, 0.5).double().requires_grad_(False)
+    x = torch.randn(dag.num_nodes, 5, dtype=torch.float64, requires_grad=needs == "node")
+    edge = torch.randn(dag.num_edges, 3, dtype=torch.float64, requires_grad=needs == "edge")
+    wanted = x if needs == "node" else edge
+    loss = sum(gate.square().sum() for gate in maps(x, dag, edge, False))
+    (grad,) = torch.autograd.grad(loss, wanted, create_graph=True)
+    assert torch.autograd.grad(grad.square().sum(), wanted)[0].any()

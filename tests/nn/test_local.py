@@ -48,6 +48,13 @@ def test_second_derivatives(with_edges):
     torch.testing.assert_close(*found)
 
 
+def test_second_derivatives_where_only_some_inputs_need_any():
+    conv, x, edge = inputs(True)
+    conv.requires_grad_(False)
+    (grad,) = torch.autograd.grad(conv(x, DAG, edge.detach()).sin().sum(), x, create_graph=True)
+    assert torch.autograd.grad(grad.square().sum(), x)[0].any()
+
+
 def test_no_edges():
     dag = random_batch([3], 0.0)
     conv = LocalConv(4)
