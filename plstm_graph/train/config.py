@@ -71,6 +71,12 @@ class TrainConfig:
         "Orientation while training, new in every epoch if it is a random one; by default random-root if order is "
         "center, else order",
     )
+    test_orders: int = _option(
+        0,
+        "Data",
+        "Test once more with predictions averaged over so many random orientations, those of training; 0 tests the one "
+        "orientation alone",
+    )
     workers: int = _option(0, "Data", "Processes that prepare batches; 0 prepares them in the main process")
 
     model: str = _option("plstm", "Model", "plstm, or a baseline: gcn, gin, gine, gat, mpnn, gps, lstm, dagnn")
@@ -142,6 +148,7 @@ _LEAST = {
     "clip_norm": 0,
     "average_epochs": 0,
     "patience": 0,
+    "test_orders": 0,
     "workers": 0,
     "fold": 0,
     "num_folds": 3,

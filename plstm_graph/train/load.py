@@ -17,6 +17,9 @@ from plstm_graph.train.labels import check_judgeable
 from plstm_graph.train.source import Source
 from plstm_graph.train.task import METRICS, Task
 
+DRAWN = ("random-root", "random")
+"""Orientations that are new at every call."""
+
 
 def load_source(config: TrainConfig) -> Source:
     """Load the data of a run.
@@ -56,14 +59,16 @@ def make_source(dataset: PackedDataset, config: TrainConfig) -> Source:
         ConfigError: a setting does not fit the data.
     """
     final, training = (orient(config.model, order) for order in (config.order, training_order(config)))
+    task = make_task(dataset, config)
+    _check_test_orders(config, task)
 
-    def make_batches(rows: np.ndarray, shuffle: bool) -> Iterable:
+    def batches(rows: np.ndarray, shuffle: bool, transform: Callable[[Any], Any] | None) -> Iterable:
         return GraphLoader(
             dataset,
             config.batch_size,
             rows=torch.from_numpy(rows),
             shuffle=shuffle,
-            transform=training if shuffle else final,
+            transform=transform,
             num_workers=config.workers,
             seed=config.seed,
         )
@@ -74,7 +79,7 @@ def make_source(dataset: PackedDataset, config: TrainConfig) -> Source:
     weight = dataset.graph_fields.get("sample_weight")
     source = Source(
         name=dataset.name,
-        task=make_task(dataset, config),
+        task=task,
         in_channels=_channels(dataset.node_kind, dataset.num_node_features, dataset.node_categories),
         encoders=_encoders(dataset),
         molecules=dataset.node_kind == "atom",
@@ -86,7 +91,8 @@ def make_source(dataset: PackedDataset, config: TrainConfig) -> Source:
         descriptors=config.descriptor,
         descriptor_values=dataset.graph_fields.get("descriptors"),
         read_labels=read_labels,
-        make_batches=make_batches,
+        make_batches=lambda rows, shuffle: batches(rows, shuffle, training if shuffle else final),
+        make_reordered=lambda rows: batches(rows, False, training),
         read_graphs=lambda rows: dataset.subset(torch.from_numpy(rows)),
     )
     for part in ("valid", "test"):  # before training, not after it: whether there is anything to judge by
@@ -97,6 +103,22 @@ def make_source(dataset: PackedDataset, config: TrainConfig) -> Source:
 def training_order(config: TrainConfig) -> str:
     """Orientation of the training graphs: outwards from new roots all the time, where later it is from the centre."""
     return config.train_order or ("random-root" if config.order == "center" else config.order)
+
+
+def _check_test_orders(config: TrainConfig, task: Task) -> None:
+    """Refuse an average over orientations that there is not, or where every one of them would be the same."""
+    if not config.test_orders:
+        return
+    if task.kind == "sequence":
+        raise ConfigError(f"test_orders={config.test_orders}: sequences have no mean; leave it out")
+    if config.model != "plstm":
+        raise ConfigError(f"test_orders={config.test_orders}: {config.model} reads no orientation; leave it out")
+    order = training_order(config)
+    if order not in DRAWN:
+        raise ConfigError(
+            f"test_orders={config.test_orders} averages over the orientations of training, but order {order!r} is "
+            f"always the same: give train_order one of {', '.join(DRAWN)}"
+        )
 
 
 def orient(model: str, order: str) -> Callable[[Any], Any] | None:

@@ -14,7 +14,7 @@ from plstm_graph.train.config import TrainConfig
 Record = dict[str, Any]
 
 _NOT_PART_OF_THE_MODEL = ("seed", "fold", "split_seed", "workers", "accelerator", "devices", "strategy")
-_ONLY_IF_CHANGED = ("fractions", "num_folds")
+_ONLY_IF_CHANGED = ("fractions", "num_folds", "test_orders")
 
 
 def config_key(config: TrainConfig) -> str:

@@ -23,6 +23,8 @@ class RunResult:
         best_epoch: position of the epoch with the best validation value.
         valid: validation value of that epoch.
         test: test value of its model.
+        averaged: test value of its predictions averaged over ``config.test_orders`` random orientations; ``None`` if
+            not asked for.
         parameters: trainable numbers.
         seconds: wall time of the whole run.
         peak_memory_mb: largest resident memory.
@@ -44,6 +46,7 @@ class RunResult:
     device: str
     revision: str | None
     trust: dict[str, Any] = field(default_factory=dict)
+    averaged: float | None = None
 
     @property
     def seconds_per_epoch(self) -> float:
@@ -52,10 +55,14 @@ class RunResult:
 
     def metrics(self) -> dict[str, Any]:
         """Numbers for metrics.json."""
+        averaged = (
+            {} if self.averaged is None else {"test_averaged": self.averaged, "test_orders": self.config.test_orders}
+        )
         return {
             "metric": self.metric,
             "valid": self.valid,
             "test": self.test,
+            **averaged,
             "best_epoch": self.best_epoch,
             "epochs": len(self.epochs),
             "parameters": self.parameters,
@@ -85,9 +92,15 @@ class RunResult:
 
     def summary(self) -> str:
         """A few lines for the terminal."""
+        averaged = (
+            ""
+            if self.averaged is None
+            else (f"test, averaged over {self.config.test_orders} orientations: {self.averaged:.4f}\n")
+        )
         return (
             f"{self.metric}: validation {self.valid:.4f}, test {self.test:.4f} "
             f"(best epoch {self.best_epoch + 1} of {len(self.epochs)})\n"
+            f"{averaged}"
             f"{self.parameters:,} parameters, {self.seconds_per_epoch:.2f} s per epoch, "
             f"{self.seconds:.1f} s in all, peak memory {self.peak_memory_mb:,.0f} MB\n"
             f"run folder: {self.folder}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
 
 from plstm_graph.data import PackedDataset
@@ -16,6 +17,7 @@ from plstm_graph.errors import RunError
 from plstm_graph.nn.baselines import MODELS, model_options
 from plstm_graph.train.assess import Scored, assess
 from plstm_graph.train.config import TrainConfig, convert
+from plstm_graph.train.ensemble import pool
 from plstm_graph.train.fit import fit
 from plstm_graph.train.history import History
 from plstm_graph.train.labels import balanced_weights, standardisation
@@ -189,6 +191,7 @@ def _finish(
     source.release_test(history.best_epoch)
     add_test_labels(folder, source)
     scores["test"] = score_batches(best, source.batches("test"), device)
+    averaged = _average_orders(best, source, config.test_orders, device) if config.test_orders else None
     learnt = Trust()
     findings: dict[str, Any] = {}
     if trust:
@@ -211,11 +214,20 @@ def _finish(
         device=str(device),
         revision=revision(),
         trust=findings,
+        averaged=averaged,
     )
     write_json(folder / "metrics.json", result.metrics())
     draw_curves(folder / "curves.png", history.epochs, history.best_epoch, f"validation {source.task.metric}")
     log.info("%s", result.summary().replace("\n", "; "))
     return result
+
+
+def _average_orders(model: GraphPredictor, source: Source, orders: int, device: torch.device | str) -> float:
+    """Test value of predictions averaged over random orientations: one model, several readings of every graph."""
+    batches = source.reordered_batches("test")
+    found = [score_batches(model, batches, device) for _ in range(orders)]
+    pooled = pool(source.task, np.stack([scores for _, scores in found]))
+    return evaluate(source.task, found[0][0], pooled.values, source.weights("test"))
 
 
 def _is_quick(source: Source, part: str) -> bool:

@@ -41,6 +41,8 @@ class Source:
         descriptor_values: ``[G, D]`` these numbers.
         read_labels: ``rows -> [G, T]`` float with NaN where missing, or ``[G]`` int64 with -1 where missing.
         make_batches: see :data:`MakeBatches`.
+        make_reordered: ``rows -> batches`` in their order, oriented as in training, anew at every iteration; ``None``
+            if the source has no such batches.
         read_graphs: ``rows -> graphs`` with all that the data set knows of them, or ``None``.
 
     Raises:
@@ -61,6 +63,7 @@ class Source:
     descriptors: tuple[str, ...] = ()
     descriptor_values: Tensor | None = field(default=None, repr=False)
     chirality: str = "written"
+    make_reordered: Callable[[np.ndarray], Iterable] | None = field(default=None, repr=False)
     read_graphs: Callable[[np.ndarray], PackedDataset] | None = field(default=None, repr=False)
     chosen_epoch: int | None = None
 
@@ -87,6 +90,17 @@ class Source:
         """Batches of a split, none of them shuffled."""
         self._check(part)
         return self.make_batches(self.splits[part], False)
+
+    def reordered_batches(self, part: str) -> Iterable:
+        """Batches of a split, none of them shuffled, with the orientations of training: new ones at every iteration.
+
+        Raises:
+            RunError: the source has no such batches.
+        """
+        self._check(part)
+        if self.make_reordered is None:
+            raise RunError(f"{self.name} has its graphs in one orientation only")
+        return self.make_reordered(self.splits[part])
 
     def graphs(self, part: str) -> PackedDataset | None:
         """Graphs of a split, or ``None`` if the source gives batches only."""

@@ -14,7 +14,8 @@ from plstm_graph.train.records import Part, Record
 class Summary:
     """All parts (folds or seeds) of one configuration on one data set.
 
-    Deviations are unbiased (n − 1), as leaderboards ask; NaN for a single part.
+    Deviations are unbiased (n − 1), as leaderboards ask; NaN for a single part. ``test`` is of one orientation of every
+    graph; ``averaged``, if it was asked for, of predictions averaged over ``test_orders`` orientations.
     """
 
     data: str
@@ -30,6 +31,9 @@ class Summary:
     seconds_per_epoch: float
     peak_memory_mb: float
     revisions: tuple[str, ...]
+    averaged: float | None = None
+    averaged_std: float = math.nan
+    test_orders: int = 0
 
     @property
     def standard_error(self) -> float:
@@ -48,6 +52,7 @@ def summarise(records: Iterable[Record]) -> list[Summary]:
 
 def _summary(data: str, name: str, key: str, parts: list[Record]) -> Summary:
     valid, test = ([p[which] for p in parts] for which in ("valid", "test"))
+    averaged = [p["test_averaged"] for p in parts if "test_averaged" in p]
     return Summary(
         data=data,
         name=name,
@@ -62,6 +67,9 @@ def _summary(data: str, name: str, key: str, parts: list[Record]) -> Summary:
         seconds_per_epoch=statistics.median(p["seconds_per_epoch"] for p in parts),
         peak_memory_mb=max(p["peak_memory_mb"] for p in parts),
         revisions=tuple(dict.fromkeys(str(p["revision"]) for p in parts)),
+        averaged=statistics.fmean(averaged) if averaged else None,
+        averaged_std=_deviation(averaged),
+        test_orders=parts[0].get("test_orders", 0),
     )
 
 
@@ -70,9 +78,11 @@ def _deviation(values: Sequence[float]) -> float:
 
 
 def long_table(summaries: Sequence[Summary]) -> str:
-    """Markdown, one line per data set and configuration."""
-    head = "| data | model | metric | parts | parameters | valid | test | std. error | s / epoch | peak MB | revision |"
-    lines = [head, "|---|---|---|--:|--:|--:|--:|--:|--:|--:|---|"]
+    """Markdown, one line per data set and configuration; orders averaged at test have a column if there are any."""
+    averaged = any(s.averaged is not None for s in summaries)
+    extra = (" test, orders averaged |", "--:|") if averaged else ("", "")
+    head = f"| data | model | metric | parts | parameters | valid | test | std. error |{extra[0]}"
+    lines = [f"{head} s / epoch | peak MB | revision |", f"|---|---|---|--:|--:|--:|--:|--:|{extra[1]}--:|--:|---|"]
     for s in summaries:
         cells = (
             s.data,
@@ -83,12 +93,17 @@ def long_table(summaries: Sequence[Summary]) -> str:
             plus_minus(s.valid, s.valid_std),
             plus_minus(s.test, s.test_std),
             "–" if math.isnan(s.standard_error) else f"{s.standard_error:.4f}",
+            *([_averaged(s)] if averaged else []),
             f"{s.seconds_per_epoch:.2f}",
             f"{s.peak_memory_mb:,.0f}",
             ", ".join(s.revisions),
         )
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)
+
+
+def _averaged(s: Summary) -> str:
+    return "–" if s.averaged is None else f"{plus_minus(s.averaged, s.averaged_std)} ({s.test_orders} orders)"
 
 
 def wide_table(summaries: Sequence[Summary]) -> str:
@@ -115,7 +130,8 @@ def plus_minus(mean: float, deviation: float) -> str:
 def report(s: Summary) -> str:
     """Two lines for the terminal, as a leaderboard asks for them."""
     parts = f"{s.parts} part{'s' if s.parts != 1 else ''}"
+    averaged = "" if s.averaged is None else f"\ntest, orders averaged: {_averaged(s)}"
     return (
         f"{s.data} {s.name}, {parts}, {s.parameters:,} parameters\n"
-        f"{s.metric}: validation {plus_minus(s.valid, s.valid_std)}, test {plus_minus(s.test, s.test_std)}"
+        f"{s.metric}: validation {plus_minus(s.valid, s.valid_std)}, test {plus_minus(s.test, s.test_std)}{averaged}"
     )

@@ -71,7 +71,7 @@ def test_repetitions_share_a_key_and_records_from_before_stay_valid() -> None:
         != config_key(config)
         != config_key(config.replace(fractions="0.6,0.2,0.2"))
     )
-    without = ("seed", "fold", "workers", "accelerator", "devices", "strategy", "fractions", "num_folds")
+    without = ("seed", "fold", "workers", "accelerator", "devices", "strategy", "fractions", "num_folds", "test_orders")
     values = {k: v for k, v in config.to_dict().items() if k not in without and v not in (None, [], {})}
     assert values["split_seed"] == 0
     assert config_key(config) == hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]

@@ -51,3 +51,15 @@ def test_wide_table_has_a_mean_where_complete() -> None:
 def test_two_configurations_of_one_name_stay_apart() -> None:
     table = wide_table(summarise([record("A", "gin", 0, 0.1), record("A", "gin", 0, 0.2, key="other")]))
     assert "| gin (other) |" in table
+
+
+def test_averaged_orders_have_a_column_of_their_own() -> None:
+    averaged = [record("A", "plstm", f, t, test_averaged=t + 0.05, test_orders=10) for f, t in enumerate((0.5, 0.7))]
+    found = summarise([*averaged, *RECORDS])
+    lines = long_table(found).split("\n")
+    assert len({line.count("|") for line in lines}) == 1
+    assert "| test, orders averaged |" in lines[0]
+    assert "| 0.6000 ± 0.1414 | 0.1000 | 0.6500 ± 0.1414 (10 orders) |" in lines[2]
+    assert "| 0.1155 | – | 2.00 |" in lines[3]
+    assert "test, orders averaged: 0.6500 ± 0.1414 (10 orders)" in report(found[0])
+    assert "averaged" not in report(found[1])
