@@ -51,7 +51,7 @@ def make_tree_neighbors_match(count: int, depth: int, *, seed: int = 0) -> list[
 
 
 def make_ring_transfer(
-    count: int, nodes: int, *, classes: int = 5, order: str = "canonical", seed: int = 0
+    count: int, nodes: int, *, classes: int = 5, order: str = "outwards", seed: int = 0
 ) -> list[Data]:
     """Rings: a node asks for the class that the node across holds.
 
@@ -63,11 +63,13 @@ def make_ring_transfer(
         count: number of rings.
         nodes: nodes of a ring, at least 4.
         classes: number of classes, at least 2.
-        order: orientation, see :class:`plstm_graph.ToLineDAG`.
+        order: orientation, see :class:`plstm_graph.ToLineDAG`. ``"outwards"`` goes breadth first from the node that
+            asks, whatever the class; canonical orders read the features, so where they start can tell the class.
         seed: of the classes.
 
     Returns:
-        ``Data`` with ``x [nodes, classes]`` float, both directions of every edge, ``asked``, ``y`` and ``dag``.
+        ``Data`` with ``x [nodes, classes]`` float, both directions of every edge, ``outwards [nodes]`` (ranks),
+        ``asked``, ``y`` and ``dag``.
 
     Raises:
         ConfigError: a number is too small.
@@ -77,13 +79,15 @@ def make_ring_transfer(
     ring = torch.stack([tail, (tail + 1) % nodes])
     edge_index = torch.cat([ring, ring.flip(0)], dim=1)
     drawn = torch.randint(classes, (count,), generator=torch.Generator().manual_seed(seed))
+    outwards = torch.minimum(tail, nodes - tail) * nodes + tail
     orient = ToLineDAG(order)
     graphs = []
     for label in drawn:
         x = torch.ones(nodes, classes)
         x[0] = 0
         x[nodes // 2] = torch.nn.functional.one_hot(label, classes)
-        graphs.append(orient(Data(x=x, edge_index=edge_index, y=label.view(1), asked=_mark(x, 0))))
+        data = Data(x=x, edge_index=edge_index, y=label.view(1), asked=_mark(x, 0), outwards=outwards)
+        graphs.append(orient(data))
     return graphs
 
 

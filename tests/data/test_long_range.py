@@ -36,7 +36,7 @@ def test_every_key_and_value_is_asked_for():
     assert {int(data.y) for data in made} == {0, 1, 2, 3}
 
 
-@pytest.mark.parametrize(("nodes", "order"), [(4, "canonical"), (11, "center"), (100, "index")])
+@pytest.mark.parametrize(("nodes", "order"), [(4, "canonical"), (11, "center"), (100, "index"), (9, "outwards")])
 def test_rings(nodes, order):
     made = make_ring_transfer(30, nodes, classes=3, order=order, seed=2)
     assert {int(data.y) for data in made} == {0, 1, 2}
@@ -50,6 +50,16 @@ def test_rings(nodes, order):
         assert data.x[holds].argmax() == data.y
         assert not data.x[asks].any()
         assert (data.x.sum(1) == 3).sum() == nodes - 2
+
+
+@pytest.mark.parametrize("nodes", [4, 10, 40, 41])
+def test_the_orientation_of_a_ring_does_not_tell_the_class(nodes):
+    """The canonical order starts at a node that depends on the features, hence on the class."""
+    made = make_ring_transfer(30, nodes, seed=0)
+    assert {int(data.y) for data in made} == set(range(5))
+    for data in made:
+        assert torch.equal(data.dag.edge_index, made[0].dag.edge_index)
+        assert nx.has_path(directed(data), 0, nodes // 2)
 
 
 @pytest.mark.parametrize(("distance", "pairs", "branching"), [(2, 1, 1.0), (10, 4, 0.5), (300, 8, 0.9)])
