@@ -18,6 +18,7 @@ from plstm_graph.nn.inputs import joined, order_edges
 from plstm_graph.nn.state_tracking import MatrixTransition
 from plstm_graph.ops import ENGINES, plstm
 
+KEY_INITS = ("random", "query")
 DIRECTIONS = {"forward": (False,), "backward": (True,), "both": (False, True)}
 
 
@@ -54,6 +55,9 @@ class PLSTMConv(MessagePassing):
         gate_std: standard deviation of the gate weights at the start.
         head_norm: ``"rms"``, the paper's RMSNorm of every head, or ``"none"``, which lets a node's output grow with
             what it heard; counts then reach the readout, and a norm over the batch should stand in the block.
+        key_init: the map to keys at the start: ``"random"``, or ``"query"``, a copy of the map to queries. A node then
+            first hears nodes that are like itself, and looking up by content is learnt in far fewer steps (see
+            docs/guide/long-range.md).
         eps: epsilon of the RMSNorm of the heads.
         state_size: J, for matrix-valued transitions (A.5, state tracking): every edge carries J states per head, and a
             transition is a J × J matrix of spectral norm at most one. ``None`` for numbers.
@@ -92,6 +96,7 @@ class PLSTMConv(MessagePassing):
         transition_scale: float = 5.0,
         gate_std: float = 0.02,
         head_norm: str = "rms",
+        key_init: str = "random",
         eps: float = 1e-5,
         state_size: int | None = None,
         orthogonal: str = "householder",
@@ -104,6 +109,7 @@ class PLSTMConv(MessagePassing):
         one_of("norm", norm, ("l1", "linf"))
         one_of("engine", engine, ("auto", *ENGINES))
         one_of("head_norm", head_norm, ("rms", "none"))
+        one_of("key_init", key_init, KEY_INITS)
         one_of("orthogonal", orthogonal, ("householder", "exponential"))
         one_of("singular", singular, ("tanh", "one"))
         sizes: dict[str, int | None] = {"in_channels": in_channels, "out_channels": out_channels, "heads": heads}
@@ -119,6 +125,7 @@ class PLSTMConv(MessagePassing):
         self.mode, self.direction, self.edge_dim, self.norm, self.engine = mode, direction, edge_dim, norm, engine
         self.value_dim = out_channels // heads
         self.key_dim = key_dim or self.value_dim
+        self.key_init = key_init
         self.head_norm, self.eps, self.state_size, self.grid_axes = head_norm, eps, state_size, grid_axes
 
         passes = DIRECTIONS[direction]
@@ -148,11 +155,20 @@ class PLSTMConv(MessagePassing):
             for _ in passes
         )
         self.mix = nn.ModuleList(nn.Linear(out_channels, out_channels, bias=i == 0) for i in range(len(passes)))
+        self._start_keys()
 
     def reset_parameters(self) -> None:
         """Draw all weights anew."""
         for module in (self.project, *self.gate_maps, *self.mix):
             module.reset_parameters()
+        self._start_keys()
+
+    def _start_keys(self) -> None:
+        if self.key_init == "query":
+            with torch.no_grad():
+                for tensor in (self.project.weight, self.project.bias):
+                    query, key, _ = tensor.split(self.widths)
+                    key.copy_(query)
 
     def forward(
         self,

@@ -99,6 +99,21 @@ def test_gate_values_at_the_start_are_arguments():
     torch.testing.assert_close(gates.transition[DAG.multitree][0, 0], torch.tensor(1.0).tanh())
 
 
+@pytest.mark.parametrize("reset", [False, True])
+def test_keys_at_the_start_are_random_or_those_of_queries(reset):
+    x = torch.randn(50, 6)
+    alike = {}
+    for key_init in ("random", "query"):
+        layer = PLSTMConv(6, 8, heads=2, key_dim=3, key_init=key_init)
+        if reset:
+            layer.reset_parameters()
+        query, key, value = layer.project(x).split(layer.widths, dim=-1)
+        assert value.shape == (50, 8)
+        alike[key_init] = (query * key).unflatten(-1, (2, 3)).sum(-1)
+    torch.testing.assert_close(alike["query"], (query * query).unflatten(-1, (2, 3)).sum(-1))
+    assert (alike["random"] < 0).any()
+
+
 def test_transitions_hear_both_edges_and_the_node_between():
     layer = bold(PLSTMConv(2, 4, heads=1, mode="D", edge_dim=2, transition_scale=1), 0.3)
     dag = LineDAG.from_edge_index(torch.tensor([[0, 1], [1, 2]]), 3)
@@ -204,6 +219,7 @@ def test_deepcopy_and_state_dict():
         ({"direction": "foward"}, "did you mean 'forward'"),
         ({"norm": "l2"}, "norm='l2' does not exist"),
         ({"engine": "fast"}, "engine='fast' does not exist"),
+        ({"key_init": "zero"}, "key_init='zero' does not exist"),
         ({"heads": 3}, "out_channels=8 is not a multiple of heads=3"),
         ({"heads": 0}, "heads must be at least 1"),
     ],
