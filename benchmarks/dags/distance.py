@@ -20,7 +20,7 @@ from torch import nn
 from torch_geometric.data import Batch, Data
 
 from benchmarks.dags.distance_report import write_report
-from benchmarks.dags.models import MODELS, make_model
+from benchmarks.dags.models import LOOKUP, MODELS, make_model
 from benchmarks.dags.parts import Part, run_parts, setting_key
 from benchmarks.dags.training import Schedule, fit
 from plstm_graph.data.long_range import make_recall, make_ring_transfer, make_tree_neighbors_match
@@ -78,7 +78,7 @@ def _sizes(task: str, quick: bool) -> tuple[int, ...]:
 
 
 def _trees(model: str, size: int, seed: int, quick: bool) -> Setting:
-    length = _QUICK if quick else {"width": 64, "steps": 800, "batch": min(64, 2 ** (11 - size))}
+    length = _QUICK if quick else {"width": 64, "steps": 800, "batch": min(64, 2 ** (11 - size)), "learning_rate": 1e-3}
     layers = size + 1 if model == "gin" else 2
     return Setting(TREE, model, seed, (size, size), (size,), layers, **length)
 
@@ -163,7 +163,7 @@ def make_network(setting: Setting) -> tuple[nn.Module, float]:
     model = make_model(
         setting.model, channels, outputs, level="node", hidden_channels=setting.width, num_layers=setting.layers,
         node_encoder="linear" if setting.task == RING else "embedding",
-        direction="both" if setting.task == RING else "forward",
+        direction="both" if setting.task == RING else "forward", **LOOKUP,
     )  # fmt: skip
     return model, 1 / outputs
 

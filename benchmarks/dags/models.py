@@ -12,6 +12,8 @@ from benchmarks.inputs import BARE
 from plstm_graph.nn.baselines import build_model
 
 PLSTM_MODES = {"plstm-P": "P", "plstm-D": "D", "plstm": "alternate"}
+LOOKUP = {"source_bias": 0.0, "mark_bias": 0.0, "direct_bias": 0.0, "gate_std": 0.1, "key_init": "query"}
+"""pLSTM at the start of training, for tasks that look something up: gates half open, and keys like queries."""
 LOCAL = "plstm-local"
 """pLSTM with a GINE branch beside every layer, as GPS has one beside attention."""
 MODELS = (*PLSTM_MODES, "gin", "gps", "dagnn")
