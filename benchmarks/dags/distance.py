@@ -3,7 +3,8 @@
 The data are those of :mod:`plstm_graph.data.long_range`; every step of training draws new graphs, so the accuracy in
 training is that on test graphs. For trees and rings there is one training run per size, tested at that size. For
 recall there is one run on short distances, tested on long ones. GIN has as many layers as the answer is far away (at
-most 16 for recall), the other models two.
+most 16 for recall), the other models two. pLSTM starts with gates and keys for looking things up
+(:data:`~benchmarks.dags.models.LOOKUP`), but for one model that keeps the paper's start.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from torch import nn
 from torch_geometric.data import Batch, Data
 
 from benchmarks.dags.distance_report import write_report
-from benchmarks.dags.models import LOOKUP, MODELS, make_model
+from benchmarks.dags.models import LOOKUP, PAPER_START, make_model
+from benchmarks.dags.models import MODELS as COMMON
 from benchmarks.dags.parts import Part, run_parts, setting_key
 from benchmarks.dags.training import Schedule, fit
 from plstm_graph.data.long_range import make_recall, make_ring_transfer, make_tree_neighbors_match
 from plstm_graph.train.records import Record
 
+MODELS = (*COMMON, PAPER_START)
 TREE, RING, RECALL = "tree-neighbors-match", "ring-transfer", "recall"
 MAKERS: dict[str, Callable[..., list[Data]]] = {
     TREE: make_tree_neighbors_match, RING: make_ring_transfer, RECALL: make_recall,

@@ -11,6 +11,7 @@ from plstm_graph.train.records import Record
 
 COLORS = {
     "plstm-P": "#d1690e", "plstm-D": "#0b6e99", "plstm": "#5b8c2a", "gin": "0.3", "gps": "0.6", "dagnn": "#8a4f9e",
+    "plstm-paper-start": "#a9c98c",
 }  # fmt: skip
 
 TITLES = {

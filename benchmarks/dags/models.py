@@ -14,6 +14,8 @@ from plstm_graph.nn.baselines import build_model
 PLSTM_MODES = {"plstm-P": "P", "plstm-D": "D", "plstm": "alternate"}
 LOOKUP = {"source_bias": 0.0, "mark_bias": 0.0, "direct_bias": 0.0, "gate_std": 0.1, "key_init": "query"}
 """pLSTM at the start of training, for tasks that look something up: gates half open, and keys like queries."""
+PAPER_START = "plstm-paper-start"
+"""pLSTM, P and D in turn, that keeps the paper's values at the start where the other models get :data:`LOOKUP`."""
 LOCAL = "plstm-local"
 """pLSTM with a GINE branch beside every layer, as GPS has one beside attention."""
 MODELS = (*PLSTM_MODES, "gin", "gps", "dagnn")
@@ -29,7 +31,7 @@ def make_model(
     pLSTM is the bare one, whose reach is its own, except for :data:`LOCAL`.
 
     Args:
-        name: one of :data:`MODELS`, or :data:`LOCAL`.
+        name: one of :data:`MODELS`, :data:`LOCAL`, or :data:`PAPER_START`.
         in_channels: as for :func:`plstm_graph.nn.baselines.build_model`.
         out_channels: number of outputs.
         level: ``"node"`` or ``"graph"``.
@@ -39,11 +41,13 @@ def make_model(
     """
     from plstm_graph.nn.baselines import model_options
 
-    kind = "plstm" if name == LOCAL or name in PLSTM_MODES else name
+    kind = "plstm" if name in (LOCAL, PAPER_START, *PLSTM_MODES) else name
     if name == LOCAL:  # without norms of the heads, so that counts along the way arrive
         options = {"mode": "D", "direction": "both", "head_norm": "none", "dropout": 0.0} | options
     elif name in PLSTM_MODES:
         options = BARE | options | {"mode": PLSTM_MODES[name]}
+    elif name == PAPER_START:
+        options = BARE | {option: value for option, value in options.items() if option not in LOOKUP}
     known = model_options(kind)
     options = {option: value for option, value in options.items() if option in known}
     shared = {"level": level, "hidden_channels": hidden_channels, "num_layers": num_layers}
