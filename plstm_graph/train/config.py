@@ -93,7 +93,10 @@ class TrainConfig:
         3.0, "Training", "Keep the moving average of the weights over about so many epochs; 0 keeps the weights"
     )
     loss: str = _option(
-        "auto", "Training", "Loss; auto takes the usual one", ("auto", "bce", "cross_entropy", "mse", "l1")
+        "auto",
+        "Training",
+        "Loss; auto takes the usual one, bce+auc adds a margin between positives and negatives to bce",
+        ("auto", "bce", "bce+auc", "cross_entropy", "mse", "l1"),
     )
     class_weights: str = _option("none", "Training", "Weigh rare classes up (balanced)", ("none", "balanced"))
     metric: str = _option(

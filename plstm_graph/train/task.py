@@ -18,7 +18,7 @@ METRICS = {
 
 LOSSES = {
     "regression": ("mse", "l1"),
-    "binary": ("bce",),
+    "binary": ("bce", "bce+auc"),
     "multiclass": ("cross_entropy",),
     "sequence": ("cross_entropy",),
 }
