@@ -24,7 +24,7 @@ BARE = {
     "hidden_channels": WIDTH, "key_dim": None, "direction": "both", "block_norm": "layer", "mlp_ratio": 2.0,
     "local": False, "pooling": "mean", "readout": "last", "dropout": 0.0,
     "source_bias": -4.0, "mark_bias": -4.0, "direct_bias": -6.0,
-    "transition_scale": 5.0, "gate_std": 0.02,
+    "transition_scale": 5.0, "gate_std": 0.02, "key_init": "random",
 }  # fmt: skip
 """Options of :class:`plstm_graph.PLSTM` for the paper's layer in a plain block, with no local branch beside it."""
 

@@ -81,7 +81,7 @@ def _sizes(task: str, quick: bool) -> tuple[int, ...]:
 
 
 def _trees(model: str, size: int, seed: int, quick: bool) -> Setting:
-    length = _QUICK if quick else {"width": 64, "steps": 800, "batch": min(64, 2 ** (11 - size)), "learning_rate": 1e-3}
+    length = _QUICK if quick else {"width": 64, "batch": min(64, 2 ** (11 - size)), "learning_rate": 1e-3}
     layers = size + 1 if model == "gin" else 2
     return Setting(TREE, model, seed, (size, size), (size,), layers, **length)
 
@@ -167,6 +167,8 @@ def make_network(setting: Setting) -> tuple[nn.Module, float]:
         setting.model, channels, outputs, level="node", hidden_channels=setting.width, num_layers=setting.layers,
         node_encoder="linear" if setting.task == RING else "embedding",
         direction="both" if setting.task == RING else "forward", **LOOKUP,
+        # up to 256 keys to tell apart
+        key_dim=setting.width if setting.task == TREE else None,
     )  # fmt: skip
     return model, 1 / outputs
 

@@ -12,10 +12,13 @@ from benchmarks.inputs import BARE
 from plstm_graph.nn.baselines import build_model
 
 PLSTM_MODES = {"plstm-P": "P", "plstm-D": "D", "plstm": "alternate"}
-LOOKUP = {"source_bias": 0.0, "mark_bias": 0.0, "direct_bias": 0.0, "gate_std": 0.1, "key_init": "query"}
-"""pLSTM at the start of training, for tasks that look something up: gates half open, and keys like queries."""
+LOOKUP = {
+    "source_bias": 0.0, "mark_bias": 0.0, "direct_bias": 0.0, "gate_std": 0.1, "key_init": "query",
+    "degree_encoding": "none",
+}  # fmt: skip
+"""pLSTM for tasks that look something up: gates half open at the start, keys like queries, nothing but the words."""
 PAPER_START = "plstm-paper-start"
-"""pLSTM, P and D in turn, that keeps the paper's values at the start where the other models get :data:`LOOKUP`."""
+"""pLSTM, P and D in turn, with the paper's degree encoding and values at the start in place of :data:`LOOKUP`."""
 LOCAL = "plstm-local"
 """pLSTM with a GINE branch beside every layer, as GPS has one beside attention."""
 MODELS = (*PLSTM_MODES, "gin", "gps", "dagnn")
@@ -47,7 +50,8 @@ def make_model(
     elif name in PLSTM_MODES:
         options = BARE | options | {"mode": PLSTM_MODES[name]}
     elif name == PAPER_START:
-        options = BARE | {option: value for option, value in options.items() if option not in LOOKUP}
+        options = {option: value for option, value in options.items() if option not in LOOKUP}
+        options = BARE | {"degree_encoding": "sinusoidal"} | options
     known = model_options(kind)
     options = {option: value for option, value in options.items() if option in known}
     shared = {"level": level, "hidden_channels": hidden_channels, "num_layers": num_layers}

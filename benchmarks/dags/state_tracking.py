@@ -114,7 +114,7 @@ def make_model(setting: Setting) -> PLSTM:
         options |= {"state_size": items, "singular": "tanh" if setting.model == "matrix, tanh" else "one"}
     model = PLSTM(
         state_tracking_tokens(items), items * items, num_layers=1, heads=setting.heads, mode="D",
-        degree_encoding=False, level="node", head_norm="none", **options,
+        degree_encoding="none", level="node", head_norm="none", **options,
     )  # fmt: skip
     if setting.model == "scalar [0, 1]":
         for maps in model.modules():

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from plstm_graph.errors import ConfigError, FeatureError
 from plstm_graph.graph.linedag import LineDAG
+from plstm_graph.nn.conv import one_of
 
 ATOM_FEATURE_SIZES = (119, 5, 12, 12, 10, 6, 6, 2, 2)
 """Number of values of OGB's nine atom features."""
@@ -66,6 +67,25 @@ class BondEncoder(CategoryEncoder):
         super().__init__(BOND_FEATURE_SIZES, channels)
 
 
+class DegreeEncoder(CategoryEncoder):
+    """One learned vector per degree: counts int64 ``[N]`` → ``[N, channels]``.
+
+    A sinusoidal encoding of degrees, which are small, is nearly the same long vector for every node, and drowns the
+    node features to which it is added; these vectors start as short as those of any category.
+
+    Args:
+        channels: width.
+        largest: degrees from here on share a vector.
+    """
+
+    def __init__(self, channels: int, largest: int = 64) -> None:
+        super().__init__([largest + 1], channels)
+        self.largest = largest
+
+    def forward(self, count: Tensor) -> Tensor:
+        return super().forward(count.clamp(max=self.largest))
+
+
 class SinusoidalEncoding(nn.Module):
     """Sines and cosines of a count, as for positions in a Transformer: ``[N]`` → ``[N, channels]``.
 
@@ -83,6 +103,17 @@ class SinusoidalEncoding(nn.Module):
     def forward(self, count: Tensor) -> Tensor:
         angle = count.to(self.rate.dtype).unsqueeze(-1) * self.rate
         return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(-2)[..., : self.channels]
+
+
+def make_degree_encoder(kind: str, channels: int) -> nn.Module | None:
+    """Encoder of degrees by name: ``"learned"``, ``"sinusoidal"`` or ``"none"``.
+
+    Raises:
+        ConfigError: the name does not exist.
+    """
+    makers = {"learned": DegreeEncoder, "sinusoidal": SinusoidalEncoding, "none": lambda _: None}
+    one_of("degree_encoding", kind, makers)
+    return makers[kind](channels)
 
 
 def make_encoder(

@@ -16,7 +16,7 @@ from plstm_graph.nn.block import NORMS, PLSTMBlock, graph_of_node
 from plstm_graph.nn.conv import DIRECTIONS, one_of
 from plstm_graph.nn.descriptors import join_descriptors
 from plstm_graph.nn.dropout import Dropout
-from plstm_graph.nn.encoders import SinusoidalEncoding, make_encoder, node_degree, node_depth
+from plstm_graph.nn.encoders import SinusoidalEncoding, make_degree_encoder, make_encoder, node_degree, node_depth
 from plstm_graph.nn.inputs import joined, order_edges
 from plstm_graph.nn.pooling import make_pool, num_pools
 
@@ -38,7 +38,8 @@ class PLSTM(nn.Module):
         edge_dim: number of edge features, as ``in_channels``. Not needed for ``"bond"``.
         node_encoder: ``"linear"``, ``"atom"`` or ``"embedding"``.
         edge_encoder: ``"linear"``, ``"bond"``, ``"embedding"``, or ``None`` to leave edge features out.
-        degree_encoding: add a sinusoidal encoding of the node's degree.
+        degree_encoding: add a vector for the node's degree: ``"learned"``, ``"sinusoidal"`` as in the paper, which
+            drowns short node features (docs/guide/long-range.md), or ``"none"``.
         depth_encoding: add a sinusoidal encoding of the node's depth in the DAG.
         rwse_dim: size of ``data.rwse`` (random-walk structural encodings, for example from
             ``torch_geometric.transforms.AddRandomWalkPE(k, attr_name="rwse")``), 0 for none.
@@ -57,8 +58,9 @@ class PLSTM(nn.Module):
         mlp_ratio: hidden width of an MLP behind every layer over ``hidden_channels``; 0 leaves the MLPs out, and with
             ``local`` the GINE branch has one.
         local: GINE branch beside every pLSTM layer.
-        source_bias, mark_bias, direct_bias, transition_scale, gate_std: gates at the start, as for
-            :class:`~plstm_graph.PLSTMConv`, whose own defaults are the paper's. Here they start half open.
+        source_bias, mark_bias, direct_bias, transition_scale, gate_std, key_init: gates and keys at the start, as for
+            :class:`~plstm_graph.PLSTMConv`, whose own defaults are the paper's. Here gates start half open, and keys
+            like queries.
         conv: further arguments of :class:`~plstm_graph.PLSTMConv`.
 
     Shapes:
@@ -81,7 +83,7 @@ class PLSTM(nn.Module):
         edge_dim: int | Sequence[int] | None = None,
         node_encoder: str = "linear",
         edge_encoder: str | None = None,
-        degree_encoding: bool = True,
+        degree_encoding: str = "learned",
         depth_encoding: bool = False,
         rwse_dim: int = 0,
         virtual_node: bool = False,
@@ -99,11 +101,12 @@ class PLSTM(nn.Module):
         direct_bias: float = 0.0,
         transition_scale: float = 1.0,
         gate_std: float = 0.1,
+        key_init: str = "query",
         **conv: Any,
     ) -> None:
         super().__init__()
         gates = {"source_bias": source_bias, "mark_bias": mark_bias, "direct_bias": direct_bias}
-        conv |= gates | {"transition_scale": transition_scale, "gate_std": gate_std}
+        conv |= gates | {"transition_scale": transition_scale, "gate_std": gate_std, "key_init": key_init}
         one_of("mode", mode, ("alternate", "P", "D"))
         one_of("direction", direction, ("alternate", *DIRECTIONS))
         one_of("level", level, ("graph", "node", "edge"))
@@ -115,7 +118,7 @@ class PLSTM(nn.Module):
         self.level, self.readout = level, readout
         self.node_encoder = make_encoder(node_encoder, in_channels, width, "node")
         self.edge_encoder = make_encoder(edge_encoder, edge_dim, width, "edge")
-        self.degree_encoding = SinusoidalEncoding(width) if degree_encoding else None
+        self.degree_encoding = make_degree_encoder(degree_encoding, width)
         self.depth_encoding = SinusoidalEncoding(width) if depth_encoding else None
         self.rwse_encoder = nn.Sequential(nn.BatchNorm1d(rwse_dim), nn.Linear(rwse_dim, width)) if rwse_dim else None
         self.blocks = nn.ModuleList(

@@ -9,6 +9,8 @@ from plstm_graph.nn.encoders import (
     ATOM_FEATURE_SIZES,
     BOND_FEATURE_SIZES,
     AtomEncoder,
+    CategoryEncoder,
+    DegreeEncoder,
     SinusoidalEncoding,
     node_degree,
     node_depth,
@@ -35,6 +37,24 @@ def test_sinusoidal_encoding():
     assert out.shape == (5, 7)
     torch.testing.assert_close(out[:, 0], torch.arange(5).float().sin())
     torch.testing.assert_close(out[:, 1], torch.arange(5).float().cos())
+
+
+def test_degrees_have_a_vector_each_up_to_the_largest():
+    encoder = DegreeEncoder(6, largest=3)
+    out = encoder(torch.tensor([0, 3, 2, 4, 100]))
+    torch.testing.assert_close(out, encoder.table[[0, 3, 2, 3, 3]])
+
+
+def test_learned_degrees_do_not_drown_the_node_features():
+    """Sines and cosines of small numbers are all but constant, and several times as long as an embedded label."""
+    torch.manual_seed(0)
+    x, degree = torch.randint(0, 37, (200, 1)), torch.randint(1, 5, (200,))
+    labels = CategoryEncoder([37], 64)(x).norm(dim=1).mean()
+    lengths = {
+        encoder: encoder(64)(degree).norm(dim=1).mean() / labels for encoder in (DegreeEncoder, SinusoidalEncoding)
+    }
+    assert lengths[DegreeEncoder] < 1.5
+    assert lengths[SinusoidalEncoding] > 4
 
 
 def test_degree_and_depth():
