@@ -27,6 +27,7 @@ from tests.sklearn.adapted import SMALL
 
 DEMO = make_demo(60)
 SMILES, LOGP = DEMO["smiles"], DEMO["logp"]
+LONGER = SMALL | {"epochs": 16, "lr": 0.03, "warmup_epochs": 0}  # long enough to learn means
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_takes_smiles_in_any_container(form: object, fitted: PLSTMRegressor):
 def test_several_targets_with_missing_labels(tmp_path: Path):
     y = pd.DataFrame({"logp": LOGP, "twice": 100 * LOGP + 7})
     y.iloc[::3, 0] = np.nan
-    model = PLSTMRegressor(**SMALL).fit(SMILES, y)
+    model = PLSTMRegressor(**LONGER).fit(SMILES, y)
     found = model.predict(SMILES)
     assert found.shape == (60, 2)
     assert abs(found[:, 1].mean() - y["twice"].mean()) < y["twice"].std()  # in the units of the target
@@ -147,14 +148,13 @@ def test_rows_of_weight_zero_do_not_count():
 def test_weights_pull_predictions():
     """With two labels for every molecule, the predictions go to the heavier one."""
     smiles, y = [*SMILES, *SMILES], np.repeat([0.0, 1.0], 60)
-    longer = SMALL | {"epochs": 8, "lr": 0.03, "warmup_epochs": 0}
     means = [
-        PLSTMClassifier(**longer).fit(smiles, y, np.where(y == heavy, 9.0, 1.0)).predict_proba(SMILES)[:, 1].mean()
+        PLSTMClassifier(**LONGER).fit(smiles, y, np.where(y == heavy, 9.0, 1.0)).predict_proba(SMILES)[:, 1].mean()
         for heavy in (0, 1)
     ]
     assert means[0] < 0.3
     assert means[1] > 0.7
-    balanced = PLSTMClassifier(**longer, class_weight={0: 9.0, 1: 1.0}).fit(smiles, y).predict_proba(SMILES)
+    balanced = PLSTMClassifier(**LONGER, class_weight={0: 9.0, 1: 1.0}).fit(smiles, y).predict_proba(SMILES)
     assert balanced[:, 1].mean() == pytest.approx(means[0], abs=1e-6)
 
 
