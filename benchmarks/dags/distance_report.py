@@ -63,6 +63,7 @@ def _table(task: str, records: Sequence[Record], models: Sequence[str]) -> str:
 
 def _draw(task: str, records: Sequence[Record], path: Path, models: Sequence[str]) -> None:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     title, axis, _ = TITLES[task]
     figure = Figure(figsize=(6, 3.8), layout="constrained")
@@ -81,6 +82,8 @@ def _draw(task: str, records: Sequence[Record], path: Path, models: Sequence[str
     if task == "recall":
         panel.set_xscale("log")
         panel.axvspan(*records[0]["train"], color="0.93", zorder=0, label="trained on")
+    else:
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.set(xlabel=axis, ylabel="accuracy", ylim=(-0.03, 1.04))
     panel.set_title(f"{title} (band: least to best seed)", fontsize=10)
     panel.grid(alpha=0.3)
