@@ -24,7 +24,7 @@ def test_commands_write_lines_table_and_figure_and_go_on_where_they_stopped(tmp_
     assert main(command) == 0
     first = (tmp_path / f"{task}.jsonl").read_text()
     records = [json.loads(line) for line in first.splitlines()]
-    assert [r["model"] for r in records] == list(distance.MODELS)
+    assert [r["model"] for r in records] == list(distance.ROWS)
     table = (tmp_path / f"{task}.md").read_text()
     for r in records:
         assert 0 <= r["accuracy"][size] <= 1

@@ -21,14 +21,13 @@ from torch import nn
 from torch_geometric.data import Batch, Data
 
 from benchmarks.dags.distance_report import write_report
-from benchmarks.dags.models import LOOKUP, PAPER_START, make_model
-from benchmarks.dags.models import MODELS as COMMON
+from benchmarks.dags.models import LOOKUP, MODELS, PAPER_START, make_model
 from benchmarks.dags.parts import Part, run_parts, setting_key
 from benchmarks.dags.training import Schedule, fit
 from plstm_graph.data.long_range import make_recall, make_ring_transfer, make_tree_neighbors_match
 from plstm_graph.train.records import Record
 
-MODELS = (*COMMON, PAPER_START)
+ROWS = (*MODELS, PAPER_START)
 TREE, RING, RECALL = "tree-neighbors-match", "ring-transfer", "recall"
 MAKERS: dict[str, Callable[..., list[Data]]] = {
     TREE: make_tree_neighbors_match, RING: make_ring_transfer, RECALL: make_recall,
@@ -69,7 +68,7 @@ class Setting:
 def settings(task: str, seeds: int, quick: bool) -> list[Setting]:
     """All parts of a task, in the order in which they run."""
     make = {TREE: _trees, RING: _rings, RECALL: _recall}[task]
-    return [make(model, size, seed, quick) for size in _sizes(task, quick) for seed in range(seeds) for model in MODELS]
+    return [make(model, size, seed, quick) for size in _sizes(task, quick) for seed in range(seeds) for model in ROWS]
 
 
 def _sizes(task: str, quick: bool) -> tuple[int, ...]:
@@ -128,7 +127,7 @@ def _run(task: str, folder: Path, seeds: int, quick: bool, say: Callable[[str], 
         for s in settings(task, seeds, quick)
     ]
     records = run_parts(folder / f"{task}.jsonl", parts, only, say, _figures)
-    print(write_report(task, records, folder, MODELS))
+    print(write_report(task, records, folder, ROWS))
     say(f"written to {folder}")
 
 

@@ -11,6 +11,7 @@ _HOME = {
     "PLSTM": "plstm_graph.nn.model",
     "AtomEncoder": "plstm_graph.nn.encoders",
     "BondEncoder": "plstm_graph.nn.encoders",
+    "DegreeEncoder": "plstm_graph.nn.encoders",
     "SinusoidalEncoding": "plstm_graph.nn.encoders",
 }
 

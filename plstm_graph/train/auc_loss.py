@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 MARGIN = 1.0
@@ -44,7 +45,7 @@ def _pairs(positive: Tensor, negative: Tensor, weight_positive: Tensor, weight_n
     negative, order = negative.sort(descending=True)
     weight_negative = weight_negative[order]
     powers = torch.stack([torch.ones_like(negative), negative, negative.square()])
-    sums = torch.nn.functional.pad((powers * weight_negative).cumsum(dim=1), (1, 0))
+    sums = F.pad((powers * weight_negative).cumsum(dim=1), (1, 0))
     gap = MARGIN - positive
     close = torch.searchsorted(-negative.detach(), gap.detach())  # how many negatives have s > -gap
     count, first, second = sums[:, close]

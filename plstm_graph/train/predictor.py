@@ -69,13 +69,12 @@ class GraphPredictor(nn.Module):
         y = torch.where(known, y, 0.0).to(raw.dtype)
         if self.task.kind == "binary":
             each = F.binary_cross_entropy_with_logits(raw, y, pos_weight=self.class_weight, reduction="none")
-            ranking = auc_margin_loss(raw, y, known, weight) if self.task.loss == "bce+auc" else 0.0
         else:
             function = F.mse_loss if self.task.loss == "mse" else F.l1_loss
             each = function(raw, (y - self.mean) / self.std, reduction="none")
-            ranking = 0.0
         each = each if weight is None else each * weight.unsqueeze(1)
-        return (each * known).sum() / known.sum().clamp(min=1) + ranking
+        loss = (each * known).sum() / known.sum().clamp(min=1)
+        return loss + auc_margin_loss(raw, y, known, weight) if self.task.loss == "bce+auc" else loss
 
     def _label_weight(self, y: Tensor) -> Tensor:
         if self.class_weight is None:
