@@ -53,6 +53,13 @@ def test_every_model_is_in_every_task():
     assert len({tuple(vars(part).items()) for part in parts}) == len(parts)
 
 
+def test_a_model_that_went_astray_has_no_score():
+    dataset = graph_properties.load((32, 16, 16), 0)
+    batch = graph_properties._prepare(dataset.collate(slice(0, 4)), "sssp", 1.0, None)
+    astray = graph_properties.score(lambda batch: torch.full((batch.num_nodes, 1), math.nan), [batch], node=True)
+    assert math.isnan(astray)
+
+
 @pytest.mark.parametrize("task", graph_properties.PROPERTIES)
 def test_score_is_the_mean_over_graphs_of_the_mean_over_nodes(task):
     dataset = graph_properties.load((32, 16, 16), 0)

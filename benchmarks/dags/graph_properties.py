@@ -152,7 +152,8 @@ def errors(out: Tensor, batch: Batch, node: bool) -> Tensor:
 
 def score(model: torch.nn.Module, batches: GraphLoader, node: bool) -> float:
     """log10 of the mean squared error over nodes, then graphs."""
-    return math.log10(max(1e-12, float(torch.cat([errors(model(batch), batch, node) for batch in batches]).mean())))
+    found = torch.cat([errors(model(batch), batch, node) for batch in batches])
+    return float(found.mean().clamp(min=1e-12).log10())  # NaN stays NaN
 
 
 def _prepare(batch: Batch, task: str, scale: float, orient: ToLineDAG | None) -> Batch:
