@@ -66,7 +66,7 @@ def explain_molecule(
     from torch_geometric.data import Batch
 
     from plstm_graph.chem import from_smiles
-    from plstm_graph.graph.transform import ToLineDAG
+    from plstm_graph.graph import AddRandomWalks, ToLineDAG
 
     net, task = predictor.net, predictor.task
     if not isinstance(net, PLSTM):
@@ -74,6 +74,8 @@ def explain_molecule(
     if net.descriptors is not None:
         raise ConfigError("the model takes descriptors beside the molecule: it cannot be explained from a SMILES alone")
     data = ToLineDAG(order)(from_smiles(smiles, chirality=chirality))
+    if net.rwse_encoder is not None:
+        data = AddRandomWalks(net.rwse_encoder[-1].in_features)(data)
     batch = Batch.from_data_list([data])
     with torch.no_grad():
         predictions = predictor.predictions(predictor(batch))[0]

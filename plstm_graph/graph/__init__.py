@@ -3,5 +3,6 @@
 from plstm_graph.graph.canonical import canonical_rank
 from plstm_graph.graph.linedag import LineDAG
 from plstm_graph.graph.transform import ToLineDAG
+from plstm_graph.graph.walks import AddRandomWalks
 
-__all__ = ["LineDAG", "ToLineDAG", "canonical_rank"]
+__all__ = ["AddRandomWalks", "LineDAG", "ToLineDAG", "canonical_rank"]

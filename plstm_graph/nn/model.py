@@ -41,8 +41,8 @@ class PLSTM(nn.Module):
         degree_encoding: add a vector for the node's degree: ``"learned"``, ``"sinusoidal"`` as in the paper, which
             drowns short node features (docs/guide/long-range.md), or ``"none"``.
         depth_encoding: add a sinusoidal encoding of the node's depth in the DAG.
-        rwse_dim: size of ``data.rwse`` (random-walk structural encodings, for example from
-            ``torch_geometric.transforms.AddRandomWalkPE(k, attr_name="rwse")``), 0 for none.
+        rwse_dim: size of ``data.rwse`` (random-walk structural encodings, from
+            ``plstm_graph.graph.AddRandomWalks(rwse_dim)``), 0 for none.
         virtual_node: join all nodes of a graph through a virtual node between blocks.
         pooling: ``"norm"``, a sum divided by
             :data:`~plstm_graph.nn.pooling.TYPICAL_SIZE`; the name of a PyG aggregator, such as ``"mean"``,

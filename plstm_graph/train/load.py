@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch_geometric.transforms import Compose
 
 from plstm_graph.data import GraphLoader, PackedDataset, load
 from plstm_graph.errors import ConfigError
-from plstm_graph.graph import ToLineDAG
+from plstm_graph.graph import AddRandomWalks, ToLineDAG
 from plstm_graph.train.config import TrainConfig
 from plstm_graph.train.labels import check_judgeable
 from plstm_graph.train.source import Source
@@ -58,7 +59,9 @@ def make_source(dataset: PackedDataset, config: TrainConfig) -> Source:
     Raises:
         ConfigError: a setting does not fit the data.
     """
-    final, training = (orient(config.model, order) for order in (config.order, training_order(config)))
+    final, training = (
+        prepare(config.model, config.model_options, order) for order in (config.order, training_order(config))
+    )
     task = make_task(dataset, config)
     _check_test_orders(config, task)
 
@@ -121,9 +124,14 @@ def _check_test_orders(config: TrainConfig, task: Task) -> None:
         )
 
 
-def orient(model: str, order: str) -> Callable[[Any], Any] | None:
-    """What a batch goes through before the model sees it: only pLSTM needs line DAGs."""
-    return ToLineDAG(order) if model == "plstm" else None
+def prepare(model: str, options: Mapping[str, Any], order: str) -> Callable[[Any], Any] | None:
+    """What a batch goes through before the model sees it: only pLSTM needs line DAGs.
+
+    Random walks are added for ``rwse_dim`` among the options of the model.
+    """
+    steps = options.get("rwse_dim", 0)
+    parts = ([AddRandomWalks(steps)] if steps else []) + ([ToLineDAG(order)] if model == "plstm" else [])
+    return Compose(parts) if parts else None
 
 
 def make_task(dataset: PackedDataset, config: TrainConfig) -> Task:

@@ -16,7 +16,7 @@ from plstm_graph.data import PackedDataset
 from plstm_graph.errors import ConfigError, RunError
 from plstm_graph.nn.baselines import build_model
 from plstm_graph.train import packing
-from plstm_graph.train.load import orient
+from plstm_graph.train.load import prepare
 from plstm_graph.train.predictor import GraphPredictor
 from plstm_graph.train.task import Task
 from plstm_graph.trust.record import Trust
@@ -77,7 +77,7 @@ class ModelSpec:
             **tensors,
         )
         batch = dataset.collate(torch.arange(graphs))
-        transform = orient(self.model, self.order)
+        transform = prepare(self.model, self.options, self.order)
         return batch if transform is None else transform(batch)
 
 

@@ -55,6 +55,15 @@ def test_what_the_layers_do_not_show_is_noted(make_predictor):
     assert "virtual node" in explain_molecule(make_predictor(virtual_node=True), "CCO").notes[0]
 
 
+def test_a_model_that_reads_random_walks_is_explained(make_predictor):
+    predictor = make_predictor(rwse_dim=4)
+    found = explain_molecule(predictor, "CCO")
+    assert found.data.rwse.shape == (3, 4)
+    with torch.no_grad():
+        expected = predictor.predictions(predictor(found.data))[0, 0]
+    assert float(found.predictions[0]) == pytest.approx(float(expected))
+
+
 def test_errors(make_predictor):
     with pytest.raises(SmilesError):
         explain_molecule(make_predictor(), "C(C")

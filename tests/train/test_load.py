@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
+from plstm_graph.chem import from_smiles, iter_featurize
+from plstm_graph.graph import AddRandomWalks
 from plstm_graph.train.config import TrainConfig, make_config
 from plstm_graph.train.load import load_source, training_order
+from plstm_graph.train.run import make_predictor
 
 
 def test_orientations_of_training_are_new_in_every_epoch_and_all_others_stay(tmp_path: Path) -> None:
@@ -45,3 +49,19 @@ def test_orientations_of_training_are_new_in_every_epoch_and_all_others_stay(tmp
 )
 def test_order_of_training_graphs(settings, order):
     assert training_order(make_config(settings)) == order
+
+
+@pytest.mark.parametrize("model", ["plstm", "gin"])
+def test_a_model_that_reads_random_walks_gets_them_in_training_and_from_smiles(model: str, tmp_path: Path) -> None:
+    table = tmp_path / "chains.csv"
+    table.write_text("\n".join(["smiles,y", *(f"{'C' * n}O,{n}" for n in range(2, 22))]))
+    options = {"rwse_dim": 3, "hidden_channels": 8, "num_layers": 2}
+    config = TrainConfig(data=str(table), target=("y",), model=model, model_options=options, epochs=1)
+    source = load_source(config)
+    batch = next(iter(source.batches("valid")))
+    smiles = [f"{'C' * n}O" for n in batch.y.flatten().int().tolist()]
+    expected = torch.cat([AddRandomWalks(3)(from_smiles(s)).rwse for s in smiles])
+    torch.testing.assert_close(batch.rwse, expected)
+    spec, predictor = make_predictor(config, source)
+    predictor.eval()
+    torch.testing.assert_close(predictor(spec.batch(next(iter_featurize(smiles)).packed)), predictor(batch))
