@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean, median, stdev
+from statistics import fmean, median
 
 from benchmarks.chemprop import accuracy, speed
+from benchmarks.compare import TIE, advantage, mean_and_error, standard_error, verdict
 from plstm_graph.train.records import Record, read_records
-
-TIE = 2.0
-"""Differences below this many standard errors count as none."""
 
 PEER = "chemprop"
 Groups = dict[tuple[str, str], list[Record]]
@@ -53,27 +51,6 @@ def by_part(records: Sequence[Record], part) -> Groups:
     return groups
 
 
-def standard_error(values: Sequence[float]) -> float:
-    """Standard error of the mean; NaN for a single value."""
-    return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-
-
-def advantage(ours: Sequence[Record], theirs: Sequence[Record]) -> float:
-    """How much better ``ours`` is on the test part, in standard errors of the difference; negative if it is worse."""
-    a, b = ([r["test"] for r in records] for records in (ours, theirs))
-    sign = -1 if ours[0]["metric"] == "rmse" else 1
-    error = math.hypot(standard_error(a), standard_error(b))
-    return sign * (fmean(a) - fmean(b)) / error if error else math.nan
-
-
-def verdict(difference: float) -> str:
-    """``+3.1 (better)``, ``-0.4 (tie)``."""
-    if math.isnan(difference):
-        return "–"
-    word = "tie" if abs(difference) < TIE else "better" if difference > 0 else "worse"
-    return f"{difference:+.1f} ({word})"
-
-
 def accuracy_table(groups: Groups) -> list[str]:
     """One line per set and program."""
     lines = [
@@ -90,8 +67,9 @@ def accuracy_table(groups: Groups) -> list[str]:
             compared = theirs and program != PEER
             ratio = f"{rate / median(r['molecules_per_second'] for r in theirs):.2f}" if compared else "–"
             cells = (
-                data, runs[0]["metric"], program, f"{runs[0]['parameters']:,}", _mean([r["test"] for r in runs]),
-                _mean([r["valid"] for r in runs]), verdict(advantage(runs, theirs)) if compared else "–",
+                data, runs[0]["metric"], program, f"{runs[0]['parameters']:,}",
+                *(mean_and_error([r[part] for r in runs]) for part in ("test", "valid")),
+                verdict(advantage(runs, theirs)) if compared else "–",
                 str(len(runs)), f"{median(r['seconds_per_epoch'] for r in runs):.2f}", f"{rate:,.0f}", ratio,
                 f"{median(r['seconds'] for r in runs):.0f}",
             )  # fmt: skip
@@ -125,11 +103,6 @@ def best_rate(records: Sequence[Record]) -> tuple[float, int]:
     for record in records:
         rates.setdefault(record["threads"], []).append(record["molecules_per_second"])
     return max((median(values), threads) for threads, values in rates.items())
-
-
-def _mean(values: Sequence[float]) -> str:
-    error = standard_error(values)
-    return f"{fmean(values):.3f}" + ("" if math.isnan(error) else f" ± {error:.3f}")
 
 
 def _about_accuracy(records: Sequence[Record]) -> list[str]:
