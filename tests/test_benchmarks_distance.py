@@ -12,6 +12,7 @@ from torch_geometric.data import Batch
 from benchmarks.dags import distance, gradient_norms
 from benchmarks.dags.__main__ import main
 from benchmarks.dags.distance import RECALL, RING, TREE
+from benchmarks.dags.parts import Part
 from plstm_graph import PLSTMConv
 
 
@@ -34,6 +35,26 @@ def test_commands_write_lines_table_and_figure_and_go_on_where_they_stopped(tmp_
     assert (tmp_path / f"{task}.png").read_bytes()[:4] == b"\x89PNG"
     assert main(command) == 0
     assert (tmp_path / f"{task}.jsonl").read_text() == first
+
+
+def test_trees_are_not_run_on_for_models_that_guess():
+    def record(model, depth, accuracy, seed=0):
+        chance = 2.0**-depth
+        return {
+            "model": model,
+            "train": [depth, depth],
+            "seed": seed,
+            "accuracy": {str(depth): accuracy},
+            "chance": chance,
+        }
+
+    def reason(model, depth):
+        return distance.guesses_before(Part("k", 0, (model, str(depth)), dict), records)
+
+    records = [record("gin", 2, 1.0), record("gin", 3, 0.24), record("gin", 3, 0.12, seed=1), record("gps", 3, 0.26)]
+    assert reason("gin", 3) == ""
+    assert reason("gin", 4) == reason("gin", 6) == "gin guesses at 3"
+    assert reason("gps", 4) == reason("dagnn", 4) == ""
 
 
 class Told(nn.Module):

@@ -57,6 +57,17 @@ def test_each_part_is_written_as_it_ends_and_done_once(tmp_path):
     assert said[0] == "1 of 4: 0, seed 0: 0"
 
 
+def test_a_part_is_left_out_for_a_reason_that_may_come_from_the_parts_before_it(tmp_path):
+    file, said = tmp_path / "x.jsonl", []
+    parts = [Part(f"k{i}", 0, (str(i),), lambda i=i: {"value": i}) for i in range(4)]
+
+    def skip(part, records):
+        return "enough" if len(records) == 2 and part.names != ("3",) else ""
+
+    assert [r["value"] for r in run_parts(file, parts, (), said.append, lambda r: "", skip)] == [0, 1, 3]
+    assert said[2] == "3 of 4: 2, seed 0: left out, enough"
+
+
 def test_spread():
     assert spread([1.0]) == "1.000"
     assert spread([1.0, 3.0], 1) == "2.0 ± 1.4"

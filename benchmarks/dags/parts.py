@@ -56,7 +56,12 @@ def choose(parts: Sequence[Part], only: Iterable[str]) -> list[Part]:
 
 
 def run_parts(
-    file: Path, parts: Sequence[Part], only: Iterable[str], say: Callable[[str], None], show: Callable[[Record], str]
+    file: Path,
+    parts: Sequence[Part],
+    only: Iterable[str],
+    say: Callable[[str], None],
+    show: Callable[[Record], str],
+    skip: Callable[[Part, Sequence[Record]], str] | None = None,
 ) -> list[Record]:
     """Do the chosen parts that ``file`` lacks, and write each as it ends; returns all records there are of ``parts``.
 
@@ -66,17 +71,25 @@ def run_parts(
         only: names, see :func:`choose`; empty for all.
         say: takes one line per finished part.
         show: the figures of a record in that line.
+        skip: ``(part, records there are of parts) -> reason`` why the part need not be run; an empty reason runs it.
     """
     done = {(r["key"], r["seed"]): r for r in (read_records([file]) if file.is_file() else [])}
     chosen = choose(parts, only)
+
+    def finished() -> list[Record]:
+        return [done[part.key, part.seed] for part in parts if (part.key, part.seed) in done]
+
     for number, part in enumerate(chosen, start=1):
         if (part.key, part.seed) in done:
+            continue
+        if skip is not None and (reason := skip(part, finished())):
+            say(f"{number} of {len(chosen)}: {', '.join(part.names)}, seed {part.seed}: left out, {reason}")
             continue
         record = {"key": part.key, "seed": part.seed} | part.work()
         append_record(file, record)
         done[part.key, part.seed] = record
         say(f"{number} of {len(chosen)}: {', '.join(part.names)}, seed {part.seed}: {show(record)}")
-    return [done[part.key, part.seed] for part in parts if (part.key, part.seed) in done]
+    return finished()
 
 
 def spread(values: Sequence[float], digits: int = 3) -> str:
