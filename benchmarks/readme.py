@@ -8,6 +8,7 @@ import re
 import statistics
 import sys
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from benchmarks.chemprop import accuracy, speed
@@ -15,6 +16,7 @@ from benchmarks.chemprop.report import accuracy_table, by_part, speed_table
 from benchmarks.dags.architectures import table_lines
 from benchmarks.errors import BenchmarkError
 from benchmarks.revision import ROOT
+from plstm_graph.train.config import named_configs
 from plstm_graph.train.records import read_records
 from plstm_graph.train.table import Summary, plus_minus, summarise
 
@@ -112,8 +114,18 @@ def neural_architectures(results: Path) -> str:
     return "\n".join(table_lines(read_records([results / "dags" / "architectures.jsonl"])))
 
 
+def configurations(results: Path) -> str:
+    """The configurations that come with the package, each with the comment at the head of its file."""
+    lines = ["| configuration | what |", "|---|---|"]
+    for name, file in named_configs().items():
+        comment = takewhile(lambda line: line.startswith("#"), file.read_text(encoding="utf-8").splitlines())
+        lines.append(f"| `{name}` | {' '.join(line.strip('# ') for line in comment)} |")
+    return "\n".join(lines)
+
+
 TABLES: dict[str, Callable[[Path], str]] = {
     "scores": scores, "tudatasets": tudatasets, "chemprop": beside_chemprop, "architectures": neural_architectures,
+    "configurations": configurations,
 }  # fmt: skip
 """Name in README.md → what makes the table."""
 

@@ -47,6 +47,14 @@ def test_the_four_tudatasets_have_a_mean_once_all_folds_are_there(tmp_path):
     assert any(line.startswith("| b |") and line.endswith("| – |") and line.count("–") == 2 for line in table)
 
 
+def test_every_configuration_is_listed_with_what_its_file_says(tmp_path):
+    table = readme.fill("<!-- table: configurations --><!-- end -->", tmp_path).splitlines()
+    for file in (readme.ROOT / "plstm_graph" / "configs").glob("*.yaml"):
+        row = next(line for line in table if line.startswith(f"| `{file.stem}` |"))
+        first = file.read_text(encoding="utf-8").splitlines()[0]
+        assert first.strip("# ") in row
+
+
 def test_an_unknown_table_is_named(tmp_path):
     with pytest.raises(BenchmarkError, match="table 'scors' does not exist"):
         readme.fill("<!-- table: scors --><!-- end -->", tmp_path)
