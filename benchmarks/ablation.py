@@ -6,7 +6,6 @@ The changes are those of ``ablation.yaml``. Finished parts are not repeated; the
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatch
@@ -148,5 +147,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     raise SystemExit(main())

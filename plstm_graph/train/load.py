@@ -13,7 +13,7 @@ from torch_geometric.transforms import Compose
 from plstm_graph.data import GraphLoader, PackedDataset, load
 from plstm_graph.errors import ConfigError
 from plstm_graph.graph import AddRandomWalks, ToLineDAG
-from plstm_graph.train.config import TrainConfig
+from plstm_graph.train.config import TrainConfig, convert
 from plstm_graph.train.labels import check_judgeable
 from plstm_graph.train.source import Source
 from plstm_graph.train.task import METRICS, Task
@@ -129,7 +129,7 @@ def prepare(model: str, options: Mapping[str, Any], order: str) -> Callable[[Any
 
     Random walks are added for ``rwse_dim`` among the options of the model.
     """
-    steps = options.get("rwse_dim", 0)
+    steps = convert("rwse_dim", options.get("rwse_dim", 0), int)
     parts = ([AddRandomWalks(steps)] if steps else []) + ([ToLineDAG(order)] if model == "plstm" else [])
     return Compose(parts) if parts else None
 

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from plstm_graph.chem import from_smiles, iter_featurize
+from plstm_graph.errors import ConfigError
 from plstm_graph.graph import AddRandomWalks
 from plstm_graph.train.config import TrainConfig, make_config
-from plstm_graph.train.load import load_source, training_order
+from plstm_graph.train.load import load_source, prepare, training_order
 from plstm_graph.train.run import make_predictor
 
 
@@ -49,6 +50,11 @@ def test_orientations_of_training_are_new_in_every_epoch_and_all_others_stay(tmp
 )
 def test_order_of_training_graphs(settings, order):
     assert training_order(make_config(settings)) == order
+
+
+def test_a_number_of_steps_that_is_none_is_named():
+    with pytest.raises(ConfigError, match="rwse_dim"):
+        prepare("plstm", {"rwse_dim": "many"}, "center")
 
 
 @pytest.mark.parametrize("model", ["plstm", "gin"])
