@@ -20,7 +20,7 @@ from plstm_graph.train.config import TrainConfig
 from plstm_graph.train.fit import fit
 from plstm_graph.train.history import History
 from plstm_graph.train.labels import balanced_weights, standardisation
-from plstm_graph.train.load import prepare, training_order
+from plstm_graph.train.load import orient, training_order, with_random_walks
 from plstm_graph.train.model_file import ModelSpec
 from plstm_graph.train.predictor import GraphPredictor
 from plstm_graph.train.run import check_options
@@ -49,6 +49,7 @@ def train(
     spec = ModelSpec(
         config.model, dataset.num_node_features, options, config.order, molecules=True, chirality=dataset.chirality
     )
+    dataset = with_random_walks(dataset, options)
     labels = dataset.y[torch.from_numpy(train_rows)]
     mean, std = standardisation(task, labels)
     balance = balanced_weights(task, labels) if config.class_weights == "balanced" else None
@@ -78,7 +79,7 @@ def _batches(config: TrainConfig, dataset: PackedDataset, rows: np.ndarray, shuf
         config.batch_size,
         rows=torch.from_numpy(rows),
         shuffle=shuffle,
-        transform=prepare(config.model, config.model_options, training_order(config) if shuffle else config.order),
+        transform=orient(config.model, training_order(config) if shuffle else config.order),
         seed=config.seed,
     )
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch_geometric.transforms import Compose
 
 from plstm_graph.data import GraphLoader, PackedDataset, load
 from plstm_graph.errors import ConfigError
@@ -20,6 +20,8 @@ from plstm_graph.train.task import METRICS, Task
 
 DRAWN = ("random-root", "random")
 """Orientations that are new at every call."""
+GRAPHS_AT_ONCE = 512
+"""Graphs whose random walks are found at once: few enough for the powers of their adjacency matrices."""
 
 
 def load_source(config: TrainConfig) -> Source:
@@ -59,9 +61,8 @@ def make_source(dataset: PackedDataset, config: TrainConfig) -> Source:
     Raises:
         ConfigError: a setting does not fit the data.
     """
-    final, training = (
-        prepare(config.model, config.model_options, order) for order in (config.order, training_order(config))
-    )
+    dataset = with_random_walks(dataset, config.model_options)
+    final, training = (orient(config.model, order) for order in (config.order, training_order(config)))
     task = make_task(dataset, config)
     _check_test_orders(config, task)
 
@@ -124,14 +125,23 @@ def _check_test_orders(config: TrainConfig, task: Task) -> None:
         )
 
 
-def prepare(model: str, options: Mapping[str, Any], order: str) -> Callable[[Any], Any] | None:
-    """What a batch goes through before the model sees it: only pLSTM needs line DAGs.
+def orient(model: str, order: str) -> ToLineDAG | None:
+    """What a batch goes through before the model sees it: only pLSTM needs line DAGs."""
+    return ToLineDAG(order) if model == "plstm" else None
 
-    Random walks are added for ``rwse_dim`` among the options of the model.
+
+def with_random_walks(dataset: PackedDataset, options: Mapping[str, Any]) -> PackedDataset:
+    """The data set with the node field ``rwse`` if ``rwse_dim`` is among the options of the model, else as it is.
+
+    Raises:
+        ConfigError: ``rwse_dim`` is no number of steps.
     """
     steps = convert("rwse_dim", options.get("rwse_dim", 0), int)
-    parts = ([AddRandomWalks(steps)] if steps else []) + ([ToLineDAG(order)] if model == "plstm" else [])
-    return Compose(parts) if parts else None
+    if not steps:
+        return dataset
+    walks = AddRandomWalks(steps)
+    found = [walks(dataset.collate(rows)).rwse for rows in torch.arange(len(dataset)).split(GRAPHS_AT_ONCE)]
+    return replace(dataset, node_fields={**dataset.node_fields, "rwse": torch.cat(found)})
 
 
 def make_task(dataset: PackedDataset, config: TrainConfig) -> Task:

@@ -16,7 +16,7 @@ from plstm_graph.data import PackedDataset
 from plstm_graph.errors import ConfigError, RunError
 from plstm_graph.nn.baselines import build_model
 from plstm_graph.train import packing
-from plstm_graph.train.load import prepare
+from plstm_graph.train.load import orient, with_random_walks
 from plstm_graph.train.predictor import GraphPredictor
 from plstm_graph.train.task import Task
 from plstm_graph.trust.record import Trust
@@ -76,8 +76,8 @@ class ModelSpec:
             graph_fields={} if descriptors is None else {"descriptors": torch.from_numpy(descriptors).float()},
             **tensors,
         )
-        batch = dataset.collate(torch.arange(graphs))
-        transform = prepare(self.model, self.options, self.order)
+        batch = with_random_walks(dataset, self.options).collate(torch.arange(graphs))
+        transform = orient(self.model, self.order)
         return batch if transform is None else transform(batch)
 
 

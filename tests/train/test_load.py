@@ -11,7 +11,7 @@ from plstm_graph.chem import from_smiles, iter_featurize
 from plstm_graph.errors import ConfigError
 from plstm_graph.graph import AddRandomWalks
 from plstm_graph.train.config import TrainConfig, make_config
-from plstm_graph.train.load import load_source, prepare, training_order
+from plstm_graph.train.load import load_dataset, load_source, training_order, with_random_walks
 from plstm_graph.train.run import make_predictor
 
 
@@ -52,9 +52,24 @@ def test_order_of_training_graphs(settings, order):
     assert training_order(make_config(settings)) == order
 
 
-def test_a_number_of_steps_that_is_none_is_named():
+def test_a_number_of_steps_that_is_none_is_named(tmp_path):
+    table = tmp_path / "few.csv"
+    table.write_text("\n".join(["smiles,y", *(f"{'C' * n}O,{n}" for n in range(2, 22))]))
     with pytest.raises(ConfigError, match="rwse_dim"):
-        prepare("plstm", {"rwse_dim": "many"}, "center")
+        load_source(TrainConfig(data=str(table), target=("y",), model_options={"rwse_dim": "many"}))
+
+
+def test_random_walks_of_a_data_set_are_those_of_its_graphs_whatever_the_parts(tmp_path, monkeypatch):
+    table = tmp_path / "few.csv"
+    table.write_text("\n".join(["smiles,y", *(f"C1{'C' * n}1O,{n}" for n in range(2, 22))]))
+    config = TrainConfig(data=str(table), target=("y",))
+    monkeypatch.setattr("plstm_graph.train.load.GRAPHS_AT_ONCE", 7)
+    dataset = with_random_walks(load_dataset(config), {"rwse_dim": 5})
+    alone = [AddRandomWalks(5)(dataset[g]).rwse for g in range(len(dataset))]
+    torch.testing.assert_close(dataset.node_fields["rwse"], torch.cat(alone))
+    assert with_random_walks(dataset, {}) is dataset
+    none = with_random_walks(dataset.subset([]), {"rwse_dim": 5})
+    assert none.node_fields["rwse"].shape == (0, 5)
 
 
 @pytest.mark.parametrize("model", ["plstm", "gin"])
