@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
+from torch_geometric.nn import BatchNorm
 
 from plstm_graph.errors import ConfigError
 from plstm_graph.graph.linedag import LineDAG
@@ -12,7 +15,12 @@ from plstm_graph.nn.dropout import Dropout
 from plstm_graph.nn.inputs import joined, order_edges
 from plstm_graph.nn.local import LocalConv
 
-NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm, "batch": nn.BatchNorm1d, "none": lambda channels: nn.Identity()}
+NORMS = {
+    "layer": nn.LayerNorm,
+    "rms": nn.RMSNorm,
+    "batch": partial(BatchNorm, allow_single_element=True),  # a batch may be a single atom
+    "none": lambda channels: nn.Identity(),
+}
 
 
 class PLSTMBlock(nn.Module):

@@ -120,7 +120,7 @@ class PLSTM(nn.Module):
         self.edge_encoder = make_encoder(edge_encoder, edge_dim, width, "edge")
         self.degree_encoding = make_degree_encoder(degree_encoding, width)
         self.depth_encoding = SinusoidalEncoding(width) if depth_encoding else None
-        self.rwse_encoder = nn.Sequential(nn.BatchNorm1d(rwse_dim), nn.Linear(rwse_dim, width)) if rwse_dim else None
+        self.rwse_encoder = nn.Sequential(NORMS["batch"](rwse_dim), nn.Linear(rwse_dim, width)) if rwse_dim else None
         self.blocks = nn.ModuleList(
             PLSTMBlock(
                 width,
@@ -245,6 +245,6 @@ def _final_norm(name: str, width: int, read: int) -> nn.Module:
     Scales and shifts are left to the head, whose first map is linear.
     """
     if name == "batch":
-        return nn.Sequential(nn.Flatten(1), nn.BatchNorm1d(read))
+        return nn.Sequential(nn.Flatten(1), NORMS["batch"](read))
     norms = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
     return nn.Sequential(*([norms[name](width, elementwise_affine=False)] if name in norms else []), nn.Flatten(1))

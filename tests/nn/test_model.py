@@ -14,6 +14,7 @@ from torch_geometric.transforms import AddRandomWalkPE, Compose
 
 from plstm_graph import PLSTM, ToLineDAG, from_smiles
 from plstm_graph.errors import ConfigError, FeatureError
+from plstm_graph.graph import AddRandomWalks
 
 SMILES = ("CCO", "c1ccccc1O", "C", "[Na+].[Cl-]", "CC(=O)Oc1ccccc1C(=O)O")
 SMALL = {"hidden_channels": 16, "num_layers": 4, "heads": 2}
@@ -135,6 +136,13 @@ def test_random_walk_encodings():
     assert molecule_model(rwse_dim=4)(batch).shape == (len(SMILES), 2)
     with pytest.raises(FeatureError, match="no attribute rwse"):
         molecule_model(rwse_dim=4)(molecules())
+
+
+def test_trains_on_a_batch_of_a_single_atom_whatever_is_normalised_over_the_batch():
+    methane = Batch.from_data_list([Compose([AddRandomWalks(4), ToLineDAG()])(from_smiles("C"))])
+    model = molecule_model(rwse_dim=4, block_norm="batch", mlp_ratio=1.0)
+    model(methane).sum().backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
 
 @pytest.mark.skipif(not torch_geometric.typing.WITH_TORCH_SCATTER, reason="torch_scatter is not installed")
