@@ -120,7 +120,7 @@ class PLSTM(nn.Module):
         self.edge_encoder = make_encoder(edge_encoder, edge_dim, width, "edge")
         self.degree_encoding = make_degree_encoder(degree_encoding, width)
         self.depth_encoding = SinusoidalEncoding(width) if depth_encoding else None
-        self.rwse_encoder = nn.Sequential(NORMS["batch"](rwse_dim), nn.Linear(rwse_dim, width)) if rwse_dim else None
+        self.rwse_encoder = nn.Linear(rwse_dim, width) if rwse_dim else None
         self.blocks = nn.ModuleList(
             PLSTMBlock(
                 width,

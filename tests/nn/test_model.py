@@ -138,6 +138,18 @@ def test_random_walk_encodings():
         molecule_model(rwse_dim=4)(molecules())
 
 
+def test_a_ring_among_chains_is_no_outlier_for_random_walk_encodings():
+    """In chains no walk is back after three steps, so a norm over the batch would divide by next to nothing."""
+    transform = Compose([AddRandomWalks(4), ToLineDAG()])
+    model = molecule_model(rwse_dim=4)
+    chains = Batch.from_data_list([transform(from_smiles("C" * n)) for n in range(2, 12)])
+    for _ in range(100):
+        model(chains)  # where statistics are kept
+    model.eval()
+    sizes = [model.rwse_encoder(g.rwse).norm(dim=-1).max() for g in (chains, transform(from_smiles("C1CC1")))]
+    assert sizes[1] < 3 * sizes[0]
+
+
 def test_trains_on_a_batch_of_a_single_atom_whatever_is_normalised_over_the_batch():
     methane = Batch.from_data_list([Compose([AddRandomWalks(4), ToLineDAG()])(from_smiles("C"))])
     model = molecule_model(rwse_dim=4, block_norm="batch", mlp_ratio=1.0)
