@@ -50,7 +50,7 @@ def test_every_model_is_in_every_task():
     for task in graph_properties.PROPERTIES:
         models = {part.model for part in parts if part.task == task}
         assert models == {"plstm", "plstm-local", "gin", "gps", "dagnn"}
-    assert {part.order for part in parts if part.task == "sssp"} == {"source", "canonical", "none"}  # with and without help
+    assert {part.order for part in parts if part.task == "sssp"} == {"source", "canonical", "none"}
     assert len({tuple(vars(part).items()) for part in parts}) == len(parts)
 
 
