@@ -6,8 +6,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from plstm_graph.data.catalog import folds_of as folds_of
     from plstm_graph.data.catalog import load as load
     from plstm_graph.data.catalog import names as names
+    from plstm_graph.data.catalog import seed_matters as seed_matters
     from plstm_graph.data.demo import make_demo as make_demo
     from plstm_graph.data.loader import GraphLoader as GraphLoader
     from plstm_graph.data.packed import PackedDataset as PackedDataset
@@ -18,10 +20,12 @@ if TYPE_CHECKING:
 _HOME = {
     "GraphLoader": "loader",
     "PackedDataset": "packed",
+    "folds_of": "catalog",
     "load": "catalog",
     "load_table": "table",
     "make_demo": "demo",
     "names": "catalog",
+    "seed_matters": "catalog",
     "split_dataset": "splits",
     "tu_splits": "tu",
 }

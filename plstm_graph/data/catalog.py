@@ -63,7 +63,7 @@ def load(
         DatasetNotFoundError: files are missing and cannot be downloaded; the message says what to put where.
         TableError, GraphError, SmilesError: what is in the files is wrong.
     """
-    if name == "demo" or ending(name):
+    if _is_table(name):
         return _load_table(
             name,
             smiles_column=smiles_column,
@@ -102,6 +102,29 @@ def load(
     elif split != "auto":
         dataset.splits = split_dataset(dataset, split, seed=seed, fractions=fractions, fold=fold, num_folds=num_folds)
     return dataset
+
+
+def folds_of(name: str, split: str, num_folds: int) -> int:
+    """How many folds :func:`load` has of a set; 1 for a split without folds."""
+    if split in IN_FOLDS:
+        return num_folds
+    from plstm_graph.data.tu import FOLDS
+
+    one_split = _is_table(name) or name.startswith(("ogbg-", "peptides-")) or name == "neural-architectures"
+    return 1 if split != "auto" or one_split else FOLDS
+
+
+def seed_matters(
+    name: str, split: str, valid_path: str | Path | None = None, test_path: str | Path | None = None
+) -> bool:
+    """Whether another ``seed`` gives :func:`load` another split."""
+    if valid_path is not None and test_path is not None:
+        return False
+    return split in ("random", *IN_FOLDS) or (split == "auto" and _is_table(name))
+
+
+def _is_table(name: str) -> bool:
+    return name == "demo" or bool(ending(name))
 
 
 def names() -> list[str]:

@@ -28,7 +28,7 @@ def split_dataset(
     fold: int = 0,
     num_folds: int = NUM_FOLDS,
 ) -> dict[str, Tensor]:
-    """Split a data set; graphs without nodes (rows that cannot be read) and without any label are in no part.
+    """Split a data set; graphs without nodes (rows that cannot be read), labels or weight are in no part.
 
     Args:
         dataset: the graphs.
@@ -71,9 +71,11 @@ def split_dataset(
 
 
 def usable(dataset: PackedDataset) -> Tensor:
-    """``[G]`` bool, which graphs have nodes and at least one label."""
+    """``[G]`` bool, which graphs have nodes, at least one label, and a weight above 0 if there are weights."""
     missing = dataset.y.isnan() if dataset.y.is_floating_point() else dataset.y < 0
-    return (dataset.node_ptr.diff() > 0) & ~missing.reshape(len(dataset), -1).all(dim=1)
+    found = (dataset.node_ptr.diff() > 0) & ~missing.reshape(len(dataset), -1).all(dim=1)
+    weight = dataset.graph_fields.get("sample_weight")
+    return found if weight is None else found & (weight > 0)
 
 
 def _classes(dataset: PackedDataset, rows: Tensor) -> np.ndarray | None:

@@ -18,6 +18,9 @@ from plstm_graph.errors import ConfigError, TableError
 FORM = 2
 SOURCE = "https://www.chrsmrrs.com/graphkerneldatasets"
 
+FOLDS = 10
+"""Of the protocol of arXiv 2506.11997, D.4."""
+
 NAMES = (
     *("MUTAG", "NCI1", "PROTEINS", "PTC_FM"),
     *("AIDS", "BZR", "COX2", "DHFR", "FRANKENSTEIN", "Mutagenicity", "NCI109", "PTC_FR", "PTC_MM", "PTC_MR"),
@@ -53,7 +56,7 @@ def load_tu(name: str, root: str | Path | None = None) -> PackedDataset:
 
 
 def tu_splits(
-    y: Tensor | np.ndarray, fold: int, folds: int = 10, seed: int = 42, *, stratify: bool = True
+    y: Tensor | np.ndarray, fold: int, folds: int = FOLDS, seed: int = 42, *, stratify: bool = True
 ) -> dict[str, Tensor]:
     """The paper's protocol: one fold to test; of the others, 1/9 to validate and 8/9 to train, all stratified.
 

@@ -28,6 +28,9 @@ class WeightAverage(pl.Callback):
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         self._average = AveragedModel(module.predictor, multi_avg_fn=moving_average(self.steps), use_buffers=True)
 
+    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._average.to(module.device)  # the weights were not there yet when the average was set up
+
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if self.swapped:
             self._swap(module)

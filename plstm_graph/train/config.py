@@ -109,7 +109,7 @@ class TrainConfig:
     seed: int = _option(0, "Training", "Seed of weights, dropout and batch order")
 
     accelerator: str = _option("auto", "Hardware", "cpu, gpu or auto (Lightning)")
-    devices: str = _option("1", "Hardware", "Number of devices, or a list such as 0,1 (Lightning)")
+    devices: str = _option("1", "Hardware", "One device: 1 for the first free one, or its number as in 0, (Lightning)")
     strategy: str = _option("auto", "Hardware", "Parallel strategy, such as ddp (Lightning)")
     precision: str = _option("32-true", "Hardware", "Arithmetic: 32-true, bf16-mixed, 16-mixed or 64-true (Lightning)")
 

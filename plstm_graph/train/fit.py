@@ -57,7 +57,7 @@ def fit(
         The record of all epochs.
 
     Raises:
-        ConfigError: Lightning does not know the devices, strategy or precision.
+        ConfigError: Lightning does not know the devices, strategy or precision, or there are several devices.
         RunError: the loss became infinite or NaN.
     """
     steps = len(train)
@@ -93,7 +93,7 @@ def _trainer(
 
         logger = TensorBoardLogger(folder / "tensorboard", name="", version="")
     try:
-        return pl.Trainer(
+        trainer = pl.Trainer(
             max_epochs=config.epochs,
             accelerator=config.accelerator,
             devices=int(config.devices) if config.devices.lstrip("-").isdigit() else config.devices,
@@ -116,6 +116,12 @@ def _trainer(
             f"Lightning refuses accelerator={config.accelerator!r}, devices={config.devices!r}, "
             f"strategy={config.strategy!r}, precision={config.precision!r}: {error}"
         ) from error
+    if trainer.world_size > 1:  # run folders and schedules are those of one process
+        raise ConfigError(
+            f"devices={config.devices!r} are {trainer.world_size} processes, but a training runs in one: name one "
+            "device, and use several for several seeds or folds"
+        )
+    return trainer
 
 
 def quiet_lightning() -> None:

@@ -13,8 +13,6 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 
-from plstm_graph.errors import RunError
-
 COLUMNS = ("epoch", "train_loss", "valid_loss", "valid", "lr", "seconds", "valid_seconds", "graphs_per_second")
 
 
@@ -75,10 +73,6 @@ class History(pl.Callback):
         now = time.perf_counter()
         logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
         loss, valid_loss, valid = logged["train_loss"], logged["valid_loss"], logged[module.metric_name]
-        if not np.isfinite(loss):
-            raise RunError(
-                f"the training loss became {loss} in epoch {trainer.current_epoch + 1}: lower --lr, or set --clip-norm"
-            )
         seconds = self._middle - self._start
         speed = self.num_graphs / seconds
         row = (trainer.current_epoch, loss, valid_loss, valid, logged["lr"], seconds, now - self._middle, speed)

@@ -98,7 +98,7 @@ def load_model(path: str | Path) -> tuple[ModelSpec, GraphPredictor]:
     """Read a model file, or the best model of a run folder; the model is in evaluation mode, on the CPU.
 
     Raises:
-        RunError: there is no model at ``path``, or it is an ensemble, which
+        RunError: there is no model at ``path``, its weights do not fit this version, or it is an ensemble, which
             :func:`plstm_graph.train.ensemble.load_ensemble` reads.
     """
     spec, predictor, _ = read_model(path)
@@ -117,7 +117,14 @@ def read_model(path: str | Path) -> tuple[ModelSpec, GraphPredictor, Trust]:
         raise RunError(f"{path} holds the state of a run, not a model: take best.pt beside it")
     spec = ModelSpec(**content["spec"])
     predictor = spec.build(Task.from_dict(content["task"]))
-    predictor.load_state_dict(content["state_dict"])
+    try:
+        predictor.load_state_dict(content["state_dict"])
+    except RuntimeError as error:
+        raise RunError(
+            f"{path} was written by version {content['version']}, and its weights do not fit the {spec.model} that "
+            f"this version, {plstm_graph.__version__}, builds: train it anew, or read it with the one that wrote it "
+            f"({error})"
+        ) from error
     trust = Trust.from_dict(content["trust"]) if "trust" in content else Trust()
     if trust.temperature:
         predictor.temperature = torch.tensor(trust.temperature)

@@ -8,6 +8,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch_geometric.data import Batch
 
+from plstm_graph.errors import RunError
 from plstm_graph.train.metrics import evaluate
 from plstm_graph.train.predictor import GraphPredictor
 from plstm_graph.train.schedule import OptimizerSettings, make_optimizer
@@ -22,6 +23,9 @@ class GraphModule(pl.LightningModule):
     Args:
         predictor: network and task.
         settings: of the optimiser.
+
+    Raises:
+        RunError: in training, the loss or an output for the validation split became infinite or NaN.
     """
 
     def __init__(self, predictor: GraphPredictor, settings: OptimizerSettings) -> None:
@@ -54,8 +58,9 @@ class GraphModule(pl.LightningModule):
         self._told.clear()
 
     def on_validation_epoch_end(self) -> None:
-        value, valid_loss = self._judge_sequences() if self._told else self._judge()
         loss = torch.stack(self._losses).mean()
+        self._check_finite("training loss", loss)  # before metrics that refuse such values in their own words
+        value, valid_loss = self._judge_sequences() if self._told else self._judge()
         # every rank validates the whole split, so there is nothing to reduce but the loss of its own part
         self.log_dict({"train_loss": loss}, sync_dist=True, batch_size=1)
         lr = self.optimizers().param_groups[0]["lr"]
@@ -71,6 +76,7 @@ class GraphModule(pl.LightningModule):
         """Metric and loss."""
         labels, outputs, weights = zip(*self._seen, strict=True)
         y, raw = torch.cat(labels), torch.cat(outputs)
+        self._check_finite("output for the validation split", raw)
         weight = None if weights[0] is None else torch.cat(weights)
         value = evaluate(
             self.predictor.task,
@@ -79,6 +85,14 @@ class GraphModule(pl.LightningModule):
             None if weight is None else weight.cpu().numpy(),
         )
         return value, self.predictor.loss(raw, y, weight)
+
+    def _check_finite(self, what: str, values: Tensor) -> None:
+        wrong = values[~values.isfinite()]
+        if wrong.numel():
+            raise RunError(
+                f"the {what} became {float(wrong.flatten()[0])} in epoch {self.current_epoch + 1}: lower --lr, "
+                "or set --clip-norm"
+            )
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer, schedule = make_optimizer(self.predictor, self.settings)

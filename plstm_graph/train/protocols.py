@@ -13,7 +13,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from plstm_graph.errors import ConfigError
+from plstm_graph.data import folds_of, seed_matters
+from plstm_graph.errors import ConfigError, PLSTMGraphError, RunError
 from plstm_graph.train.config import TrainConfig
 from plstm_graph.train.records import Part, Record, append_record, config_key, finished_parts
 from plstm_graph.train.table import Summary, summarise
@@ -52,12 +53,14 @@ def evaluate_parts(
         Mean and deviation over the parts asked for.
 
     Raises:
-        ConfigError: no part is asked for.
+        ConfigError: no part is asked for, or the split has no such folds, or repetitions of it would all be the same.
+        RunError: one of several parts at a time failed; the message names it, and those that were running are recorded.
     """
     split_seeds = [config.split_seed] if split_seeds is None else split_seeds
     wanted = [Part(*numbers) for numbers in product(split_seeds, folds, seeds)]
     if not wanted:
         raise ConfigError("nothing to evaluate: give at least one seed, fold and split seed")
+    _check_parts(config, folds, split_seeds)
     key = config_key(config)
     done = finished_parts(file, key)
     todo = [part for part in wanted if part not in done]
@@ -76,6 +79,21 @@ def evaluate_parts(
                 highlight=False,
             )
     return summarise([done[part] | {"name": name} for part in wanted])[0]
+
+
+def _check_parts(config: TrainConfig, folds: Sequence[int], split_seeds: Sequence[int]) -> None:
+    """Refuse, before anything is trained, parts that there are not, and repetitions that repeat nothing."""
+    count = folds_of(config.data, config.split, config.num_folds)
+    wrong = [fold for fold in folds if not 0 <= fold < count]
+    if wrong:
+        have = f"folds 0 to {count - 1}" if count > 1 else "no folds"
+        raise ConfigError(f"{config.data} with split={config.split!r} has {have}, but fold {wrong[0]} is asked for")
+    fixed = not seed_matters(config.data, config.split, config.valid_data, config.test_data)
+    if len(split_seeds) > 1 and fixed:
+        raise ConfigError(
+            f"the split of {config.data} with split={config.split!r} is the same for every seed, so {len(split_seeds)} "
+            "split seeds would count the same parts several times: give --seeds or --folds instead"
+        )
 
 
 def run_part(config: TrainConfig, console: Any = None) -> Record:
@@ -101,13 +119,24 @@ def _one_by_one(config: TrainConfig, parts: list[Part], jobs: int, console: Any)
 
 def _in_processes(config: TrainConfig, parts: list[Part], jobs: int, console: Any) -> Iterator[Record]:
     with _single_threaded_children(), ProcessPoolExecutor(jobs, get_context("spawn"), _use_one_thread) as pool:
-        futures = [pool.submit(run_part, config.replace(**part._asdict())) for part in parts]
+        futures = {pool.submit(run_part, config.replace(**part._asdict())): part for part in parts}
+        failed: tuple[Part, PLSTMGraphError] | None = None
         try:
             for future in as_completed(futures):
-                yield future.result()
+                if future.cancelled():
+                    continue
+                try:
+                    yield future.result()
+                except PLSTMGraphError as error:  # what runs already may end, and is recorded
+                    failed = failed or (futures[future], error)
+                    for other in futures:
+                        other.cancel()
         finally:
             for future in futures:
                 future.cancel()
+    if failed is not None:
+        part, error = failed
+        raise RunError(f"split seed {part.split_seed}, fold {part.fold}, seed {part.seed}: {error}") from error
 
 
 def _use_one_thread() -> None:

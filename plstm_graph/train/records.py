@@ -27,7 +27,20 @@ def config_key(config: TrainConfig) -> str:
     usual = TrainConfig().to_dict()
     values = {k: v for k, v in values.items() if k not in _ONLY_IF_CHANGED or v != usual[k]}
     values["split_seed"] = 0  # it tells parts apart; older records have it in their keys
+    return _hash(values)
+
+
+def _hash(values: Record) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def settings_key(record: Record) -> str:
+    """Twelve letters for the settings of a finished part that are not the usual ones, the same on every data set."""
+    if "config" not in record:
+        return record["key"]
+    usual = TrainConfig().to_dict()
+    values = {k: v for k, v in record["config"].items() if v is not None and v != usual.get(k)}
+    return _hash({k: v for k, v in values.items() if k not in ("data", *_NOT_PART_OF_THE_MODEL)})
 
 
 def append_record(path: Path, record: Record) -> None:

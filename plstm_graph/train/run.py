@@ -29,7 +29,7 @@ from plstm_graph.train.predictions import FILE, MOST_TRAINED, as_predictions, wr
 from plstm_graph.train.predictor import GraphPredictor
 from plstm_graph.train.resources import count_parameters, peak_memory_mb, reset_peak_memory
 from plstm_graph.train.result import RunResult
-from plstm_graph.train.run_folder import draw_curves, log_to, open_folder, revision, write_json, write_splits
+from plstm_graph.train.run_folder import draw_curves, keep_splits, log_to, open_folder, revision, write_json
 from plstm_graph.train.source import Source
 from plstm_graph.train.split_report import add_test_labels, summary_lines, write_split_report
 from plstm_graph.trust.record import Trust
@@ -76,7 +76,7 @@ def run_training(
     handler = log_to(folder)
     try:
         source = load_source(config) if dataset is None else make_source(dataset, config)
-        write_splits(folder, source.splits)
+        keep_splits(folder, source)
         log.info("data %s: %s", source.name, {name: len(rows) for name, rows in source.splits.items()})
         if describe_split and source.smiles is not None:
             show_lines(summary_lines(write_split_report(folder, source)), console)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import platform
@@ -11,11 +12,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import plstm_graph
 from plstm_graph.errors import RunError
 from plstm_graph.train.config import TrainConfig
+from plstm_graph.train.source import Source
 
 PACKAGES = (
     "torch",
@@ -88,9 +88,32 @@ def _check_same(old: Mapping[str, Any], config: TrainConfig, folder: Path) -> No
             )
 
 
-def write_splits(folder: Path, splits: Mapping[str, np.ndarray]) -> None:
-    """Write ``split.json``: the rows (graphs) of every part."""
-    write_json(folder / "split.json", {name: [int(i) for i in rows] for name, rows in splits.items()}, indent=None)
+def keep_splits(folder: Path, source: Source) -> None:
+    """Write ``split.json``, the rows (graphs) of every part, and ``data.json``, a fingerprint of what they hold.
+
+    Raises:
+        RunError: the folder has another fingerprint: what was trained on before could be tested on now.
+    """
+    file, found = folder / "data.json", {"data": source.name, "sha256": _fingerprint(source)}
+    if file.is_file() and json.loads(file.read_text(encoding="utf-8")) != found:
+        raise RunError(
+            f"{folder} was started on other data: graphs, labels or parts of {source.name} have changed since; "
+            "a resumed run keeps its data, so start anew with another --out"
+        )
+    splits = {name: [int(i) for i in rows] for name, rows in source.splits.items()}
+    write_json(folder / "split.json", splits, indent=None)
+    write_json(file, found)
+
+
+def _fingerprint(source: Source) -> str:
+    """Of the parts, the SMILES in them if there are any, and the labels that are read before the test."""
+    found = hashlib.sha256()
+    for part, rows in source.splits.items():
+        smiles = None if source.smiles is None else [source.smiles[i] for i in rows]
+        found.update(json.dumps([part, [int(i) for i in rows], smiles]).encode())
+        if part != "test":
+            found.update(source.labels(part).numpy().tobytes())
+    return found.hexdigest()
 
 
 def write_json(path: Path, value: Any, indent: int | None = 2) -> None:

@@ -19,7 +19,7 @@ DEFAULT_SPACE: dict[str, dict[str, Any]] = {
     "model_options.hidden_channels": {"choices": [64, 96, 128]},
     "model_options.num_layers": {"low": 2, "high": 6},
     "model_options.heads": {"choices": [2, 4, 8]},
-    "model_options.pooling": {"choices": ["mean", "sum", "max"]},
+    "model_options.pooling": {"choices": ["norm", "mean", "sum", "max"]},
     "model_options.dropout": {"low": 0.0, "high": 0.4},
 }
 """Searched by default, as far as the model has the option; a YAML file of the same form replaces it."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from plstm_graph.train.records import Part, Record
+from plstm_graph.train.records import Part, Record, settings_key
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Summary:
     seconds_per_epoch: float
     peak_memory_mb: float
     revisions: tuple[str, ...]
+    settings: str = ""
     averaged: float | None = None
     averaged_std: float = math.nan
     test_orders: int = 0
@@ -67,6 +69,7 @@ def _summary(data: str, name: str, key: str, parts: list[Record]) -> Summary:
         seconds_per_epoch=statistics.median(p["seconds_per_epoch"] for p in parts),
         peak_memory_mb=max(p["peak_memory_mb"] for p in parts),
         revisions=tuple(dict.fromkeys(str(p["revision"]) for p in parts)),
+        settings=settings_key(parts[0]),
         averaged=statistics.fmean(averaged) if averaged else None,
         averaged_std=_deviation(averaged),
         test_orders=parts[0].get("test_orders", 0),
@@ -107,12 +110,17 @@ def _averaged(s: Summary) -> str:
 
 
 def wide_table(summaries: Sequence[Summary]) -> str:
-    """Markdown, models as rows and data sets as columns (test value), with the mean over data sets where complete."""
+    """Markdown, models as rows and data sets as columns (test value), with the mean over data sets where complete.
+
+    A name is one row, unless it stands for several configurations on one data set; then each of them has its own.
+    """
     datasets = list(dict.fromkeys(s.data for s in summaries))
+    used: dict[tuple[str, str], int] = Counter((s.name, s.data) for s in summaries)
+    ambiguous = {name for (name, _), count in used.items() if count > 1}
     rows: dict[str, dict[str, Summary]] = {}
     for s in summaries:
-        taken = s.data in rows.get(s.name, {})
-        rows.setdefault(f"{s.name} ({s.key})" if taken else s.name, {})[s.data] = s
+        row = f"{s.name} ({s.settings})" if s.name in ambiguous else s.name
+        rows.setdefault(row, {})[s.data] = s
     lines = ["| model | " + " | ".join(datasets) + " | mean |", "|---" + "|--:" * (len(datasets) + 1) + "|"]
     for name, row in rows.items():
         cells = [plus_minus(row[d].test, row[d].test_std) if d in row else "–" for d in datasets]

@@ -22,7 +22,7 @@ from plstm_graph.train.metrics import evaluate
 from plstm_graph.train.model_file import read_model
 from plstm_graph.train.predictions import FILE, as_predictions, write_predictions
 from plstm_graph.train.run import run_training, show_lines
-from plstm_graph.train.run_folder import log_to, open_folder, revision, write_json, write_splits
+from plstm_graph.train.run_folder import keep_splits, log_to, open_folder, revision, write_json
 from plstm_graph.train.source import Source
 from plstm_graph.train.split_report import add_test_labels, summary_lines, write_split_report
 from plstm_graph.train.table import plus_minus
@@ -135,7 +135,7 @@ def train_ensemble(
         source = make_source(dataset, config)
         if source.task.kind == "sequence":
             raise ConfigError(f"{source.name} asks for sequences, which have no mean: train single models")
-        write_splits(folder, source.splits)
+        keep_splits(folder, source)
         if source.smiles is not None:
             show_lines(summary_lines(write_split_report(folder, source)), console)
         done = []

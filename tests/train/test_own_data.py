@@ -123,21 +123,33 @@ def test_balance_of_several_targets_counts_known_labels_only() -> None:
 
 def test_weights_count_in_loss_and_metric(write: Write, tmp_path: Path) -> None:
     part = ["train"] * 20 + ["valid"] * 10 + ["test"] * 10
-    heavy = {5, 22, 33}  # one row of every part; all others have weight 0
-    table = write(y=lambda i: i, w=lambda i: 3 if i in heavy else 0, part=part)
+    weight = [3.0 if i in (5, 22, 33) else 1.0 for i in range(40)]  # one row of every part counts more
+    table = write(y=lambda i: i, w=weight, part=part)
     config = small_config(data=str(table), target="y", weight_column="w", split="column", split_column="part", epochs=1)
     result = run_training(config, tmp_path / "run", tensorboard=False)
     lines = predict(tmp_path / "run", table)
-    for value, row in ((result.valid, 22), (result.test, 33)):
-        assert value == pytest.approx(abs(float(lines[row]["predicted_y"]) - row), rel=1e-4)
+    for value, rows in ((result.valid, range(20, 30)), (result.test, range(30, 40))):
+        errors = sum(weight[i] * (float(lines[i]["predicted_y"]) - i) ** 2 for i in rows)
+        assert value == pytest.approx(math.sqrt(errors / 12), rel=1e-4)
     source = load_source(config)
     _, predictor = make_predictor(config, source)
     batch = next(iter(source.make_batches(source.splits["train"], False)))
     raw = predictor(batch)
     loss = predictor.loss(raw, batch.y, batch.sample_weight)
     squares = ((raw - (batch.y - predictor.mean) / predictor.std) ** 2).flatten()
-    weight = torch.tensor([20.0 if i in heavy else 0.0 for i in range(len(squares))])  # mean 1 over 20 rows
-    assert loss.item() == pytest.approx((squares * weight).mean().item(), rel=1e-5)
+    shares = torch.tensor(weight[: len(squares)]) * 20 / 22  # mean 1 over 20 rows
+    assert loss.item() == pytest.approx((squares * shares).mean().item(), rel=1e-5)
+
+
+def test_molecules_of_weight_0_count_nowhere(write: Write) -> None:
+    part = ["train"] * 20 + ["valid"] * 10 + ["test"] * 10
+    table = write(y=lambda i: i if i % 4 else 9999, w=lambda i: 1 if i % 4 else 0, part=part)
+    weighted = {"data": str(table), "target": "y", "weight_column": "w"}
+    for split in ({"split": "column", "split_column": "part"}, {"split": "random"}, {"split": "kfold"}):
+        source = load_source(small_config(**weighted, **split))
+        assert sorted(i for rows in source.splits.values() for i in rows) == [i for i in range(40) if i % 4]
+        _, predictor = make_predictor(small_config(**weighted), source)
+        assert predictor.std.item() < 20
 
 
 @pytest.mark.parametrize("model", ["gin", "plstm"])

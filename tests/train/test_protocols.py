@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import statistics
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from plstm_graph.errors import ConfigError
+from plstm_graph.errors import ConfigError, RunError
 from plstm_graph.train import protocols, run
+from plstm_graph.train.config import TrainConfig
 from plstm_graph.train.protocols import evaluate_parts
 from plstm_graph.train.records import read_records
 from plstm_graph.train.table import summarise
@@ -72,9 +76,10 @@ def test_parts_do_not_depend_on_each_other(started: list, tmp_path: Path) -> Non
 
 def test_other_settings_are_other_parts(started: list, tmp_path: Path) -> None:
     file = tmp_path / "x.jsonl"
-    evaluate(file, [0])
-    evaluate(file, [0], lr=0.02)
-    evaluate(file, [0], folds=(1,))
+    folds = {"data": "MUTAG"}
+    evaluate(file, [0], **folds)
+    evaluate(file, [0], lr=0.02, **folds)
+    evaluate(file, [0], folds=(1,), **folds)
     assert started == [(0, 0), (0, 0), (1, 0)]
     assert len(summarise(read_records([file]))) == 2
 
@@ -82,6 +87,48 @@ def test_other_settings_are_other_parts(started: list, tmp_path: Path) -> None:
 def test_nothing_to_do_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="at least one seed"):
         evaluate(tmp_path / "x.jsonl", [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked", "message"),
+    [
+        ({"data": "ogbg-molhiv"}, {"folds": [0, 1]}, "has no folds, but fold 1"),
+        ({"data": "MUTAG"}, {"folds": range(11)}, "has folds 0 to 9, but fold 10"),
+        ({"data": "demo", "split": "kfold", "num_folds": 5}, {"folds": range(10)}, "folds 0 to 4, but fold 5"),
+        ({"data": "demo", "split": "scaffold"}, {"split_seeds": [0, 1]}, "the same for every seed, so 2 split seeds"),
+        ({"data": "NCI1"}, {"split_seeds": [0, 1, 2]}, "the same for every seed, so 3"),
+    ],
+)
+def test_parts_that_there_are_not_are_refused_before_training(
+    started: list, tmp_path: Path, settings: dict, asked: dict, message: str
+) -> None:
+    wanted = {"seeds": [0], "folds": [0]} | asked
+    with pytest.raises(ConfigError, match=message):
+        evaluate_parts(small_config(**settings), tmp_path / "x.jsonl", name="mine", **wanted)
+    assert started == []
+
+
+def test_parts_that_run_beside_a_failing_one_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2)
+
+    def part(config: TrainConfig) -> dict:
+        if config.seed < 2:
+            both.wait(10)
+        if config.seed == 1:
+            raise RunError("the loss became nan")
+        time.sleep(0.2)
+        return record_of(config)
+
+    monkeypatch.setattr(protocols, "run_part", part)
+    monkeypatch.setattr(protocols, "ProcessPoolExecutor", lambda jobs, *_: ThreadPoolExecutor(jobs))
+    with pytest.raises(RunError, match="split seed 0, fold 0, seed 1: the loss became nan"):
+        evaluate_parts(small_config(), tmp_path / "x.jsonl", seeds=range(9), folds=[0], name="mine", jobs=2)
+    assert 0 in {r["seed"] for r in read_records([tmp_path / "x.jsonl"])}
+
+
+def record_of(config: TrainConfig) -> dict:
+    part = {"data": "demo", "fold": config.fold, "split_seed": config.split_seed, "seed": config.seed}
+    return part | {"best_epoch": 0, "valid": 0.5, "test": 0.5, "seconds": 1.0}
 
 
 def test_run_folders_of_parts_are_removed(started: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

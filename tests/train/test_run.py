@@ -10,11 +10,18 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from torch_geometric.data import Batch
 
 from plstm_graph.errors import ConfigError, RunError
+from plstm_graph.train import run
 from plstm_graph.train.history import History
 from plstm_graph.train.model_file import load_model
+from plstm_graph.train.module import GraphModule
 from plstm_graph.train.outputs import evaluate_batches
+from plstm_graph.train.predictor import GraphPredictor
+from plstm_graph.train.schedule import OptimizerSettings
+from plstm_graph.train.task import Task
+from tests.train.conftest import small_config
 
 Train = Callable
 
@@ -29,6 +36,7 @@ def test_a_run_learns_and_leaves_everything(kind: str, train_tiny: Train, tmp_pa
         "config.yaml",
         "versions.json",
         "split.json",
+        "data.json",
         "metrics.json",
         "curves.csv",
         "curves.png",
@@ -116,6 +124,39 @@ def test_folders_of_other_runs_are_left_alone(train_tiny: Train, tmp_path: Path)
 def test_a_diverging_run_says_so(train_tiny: Train, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="lower --lr"):
         train_tiny(tmp_path, "regression", lr=1e30, clip_norm=0, model_options={"block_norm": "none"})
+
+
+@pytest.mark.parametrize("metric", ["rocauc", "ap"])
+def test_outputs_that_diverged_are_named_before_a_metric_refuses_them(metric: str) -> None:
+    task = Task("binary", ("y",), metric=metric)
+    net = torch.nn.Module()
+    net.forward = lambda batch: batch.x
+    module = GraphModule(GraphPredictor(net, task), OptimizerSettings(0.1, 0.0, "constant", 0, 1))
+    module._losses.append(torch.tensor(0.3))  # of the last step that went well
+    module.validation_step(Batch(y=torch.tensor([[0.0], [1.0]]), x=torch.tensor([[0.1], [torch.nan]])), 0)
+    with pytest.raises(RunError, match=r"output for the validation split became nan in epoch 1: lower --lr"):
+        module.on_validation_epoch_end()
+
+
+def test_a_run_is_not_resumed_on_other_data(
+    train_tiny: Train, tiny: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_tiny(tmp_path)
+    for change in ("splits", "labels"):
+        source = tiny("binary")
+        if change == "splits":
+            source.splits = source.splits | {"train": source.splits["test"], "test": source.splits["train"]}
+        else:
+            read = source.read_labels
+            source.read_labels = lambda rows, read=read: 1 - read(rows)
+        monkeypatch.setattr(run, "load_source", lambda config, source=source: source)
+        with pytest.raises(RunError, match=r"was started on other data.*--out"):
+            run.run_training(small_config(), tmp_path, resume=True, tensorboard=False)
+
+
+def test_several_devices_are_refused(train_tiny: Train, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="devices='2' are 2 processes, but a training runs in one"):
+        train_tiny(tmp_path, devices="2")
 
 
 def test_balanced_classes_change_the_training(train_tiny: Train, tmp_path: Path) -> None:

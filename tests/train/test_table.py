@@ -53,6 +53,15 @@ def test_two_configurations_of_one_name_stay_apart() -> None:
     assert "| gin (other) |" in table
 
 
+def test_the_wide_table_never_averages_two_configurations_of_one_name() -> None:
+    plain, walks = {"config": {"lr": 0.5}}, {"config": {"lr": 0.5, "model_options": {"rwse_dim": 16}}}
+    records = [record("A", "plstm", 0, 0.1, key="a1", **plain), record("A", "plstm", 0, 0.3, key="a2", **walks)]
+    records.append(record("B", "plstm", 0, 0.5, key="b2", **walks))
+    lines = wide_table(summarise(records)).split("\n")
+    assert lines[2].endswith("| 0.1000 | – | – |")
+    assert lines[3].endswith("| 0.3000 | 0.5000 | 0.4000 |")
+
+
 def test_averaged_orders_have_a_column_of_their_own() -> None:
     averaged = [record("A", "plstm", f, t, test_averaged=t + 0.05, test_orders=10) for f, t in enumerate((0.5, 0.7))]
     found = summarise([*averaged, *RECORDS])

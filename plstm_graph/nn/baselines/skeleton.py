@@ -84,9 +84,7 @@ class GraphNet(nn.Module):
         self.num_layers, self.num_relus = num_layers, num_layers if last_relu else num_layers - 1
         distinct = 1 if share_layers else num_layers
         self.encode_node = encode_node
-        self.encode_walks = (
-            nn.Sequential(make_norm("batch", rwse_dim), nn.Linear(rwse_dim, hidden_channels)) if rwse_dim else None
-        )
+        self.encode_walks = nn.Linear(rwse_dim, hidden_channels) if rwse_dim else None
         self.encode_edge = nn.ModuleList(encode_edge() for _ in range(distinct)) if encode_edge is not None else None
         self.layers = nn.ModuleList(layer() for _ in range(distinct))
         self.norms = nn.ModuleList(

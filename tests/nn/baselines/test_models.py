@@ -110,3 +110,13 @@ def test_random_walk_encoding_needs_its_attribute(batch: Batch) -> None:
         net(batch)
     batch.rwse = torch.rand(8, 4)
     assert net(batch).shape == (3, 2)
+
+
+def test_a_walk_that_training_has_not_seen_is_no_outlier(batch: Batch) -> None:
+    net = make("gin", rwse_dim=4)
+    batch.rwse = torch.rand(8, 4) * torch.tensor([1.0, 1.0, 0.0, 1.0])  # no rings of three
+    for _ in range(100):
+        net(batch)
+    net.eval()
+    ring = torch.tensor([[0.0, 0.5, 0.25, 0.375]])
+    assert net.encode_walks(ring).norm() < 3 * net.encode_walks(batch.rwse).norm(dim=1).max()
