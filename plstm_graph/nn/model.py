@@ -43,6 +43,8 @@ class PLSTM(nn.Module):
         depth_encoding: add a sinusoidal encoding of the node's depth in the DAG.
         rwse_dim: size of ``data.rwse`` (random-walk structural encodings, from
             ``plstm_graph.graph.AddRandomWalks(rwse_dim)``), 0 for none.
+        rwse_norm: norm of these, as for ``block_norm``. ``"batch"`` weighs walks that are rare in the data as much as
+            frequent ones, which can help (docs/guide/defaults.md), but what training never had becomes an outlier.
         virtual_node: join all nodes of a graph through a virtual node between blocks.
         pooling: ``"norm"``, a sum divided by
             :data:`~plstm_graph.nn.pooling.TYPICAL_SIZE`; the name of a PyG aggregator, such as ``"mean"``,
@@ -86,6 +88,7 @@ class PLSTM(nn.Module):
         degree_encoding: str = "learned",
         depth_encoding: bool = False,
         rwse_dim: int = 0,
+        rwse_norm: str = "none",
         virtual_node: bool = False,
         pooling: str | Aggregation = "norm",
         readout: str = "layers",
@@ -120,6 +123,8 @@ class PLSTM(nn.Module):
         self.edge_encoder = make_encoder(edge_encoder, edge_dim, width, "edge")
         self.degree_encoding = make_degree_encoder(degree_encoding, width)
         self.depth_encoding = SinusoidalEncoding(width) if depth_encoding else None
+        one_of("rwse_norm", rwse_norm, NORMS)
+        self.rwse_norm = NORMS[rwse_norm](rwse_dim) if rwse_dim else None
         self.rwse_encoder = nn.Linear(rwse_dim, width) if rwse_dim else None
         self.blocks = nn.ModuleList(
             PLSTMBlock(
@@ -196,7 +201,7 @@ class PLSTM(nn.Module):
         if self.rwse_encoder is not None:
             if data.get("rwse") is None:
                 raise FeatureError("the model has rwse_dim > 0, but the data has no attribute rwse")
-            x = x + self.rwse_encoder(data.rwse)
+            x = x + self.rwse_encoder(self.rwse_norm(data.rwse))
         return x
 
     def _read(self, x: Tensor, columns: Tensor | None, data: Any, dag: LineDAG) -> Tensor:

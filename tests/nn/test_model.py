@@ -152,7 +152,7 @@ def test_a_ring_among_chains_is_no_outlier_for_random_walk_encodings():
 
 def test_trains_on_a_batch_of_a_single_atom_whatever_is_normalised_over_the_batch():
     methane = Batch.from_data_list([Compose([AddRandomWalks(4), ToLineDAG()])(from_smiles("C"))])
-    model = molecule_model(rwse_dim=4, block_norm="batch", mlp_ratio=1.0)
+    model = molecule_model(rwse_dim=4, rwse_norm="batch", block_norm="batch", mlp_ratio=1.0)
     model(methane).sum().backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
 
