@@ -136,10 +136,11 @@ def plus_minus(mean: float, deviation: float) -> str:
 
 
 def report(s: Summary) -> str:
-    """Two lines for the terminal, as a leaderboard asks for them."""
+    """A few lines for the terminal, as a leaderboard asks for them; parts of several revisions are not passed over."""
     parts = f"{s.parts} part{'s' if s.parts != 1 else ''}"
     averaged = "" if s.averaged is None else f"\ntest, orders averaged: {_averaged(s)}"
+    mixed = f"\nparts of several revisions: {', '.join(s.revisions)}" if len(s.revisions) > 1 else ""
     return (
         f"{s.data} {s.name}, {parts}, {s.parameters:,} parameters\n"
-        f"{s.metric}: validation {plus_minus(s.valid, s.valid_std)}, test {plus_minus(s.test, s.test_std)}{averaged}"
+        f"{s.metric}: validation {plus_minus(s.valid, s.valid_std)}, test {plus_minus(s.test, s.test_std)}{averaged}{mixed}"
     )

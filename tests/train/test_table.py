@@ -26,6 +26,9 @@ def test_mean_and_unbiased_deviation() -> None:
     assert math.isnan(second.test_std)
     assert "0.7000 ± 0.2000" in report(first)
     assert "1,234 parameters" in report(first)
+    assert "revisions" not in report(first)
+    (mixed,) = summarise([record("A", "gin", 0, 0.5), record("A", "gin", 1, 0.6, revision="def")])
+    assert "parts of several revisions: abc, def" in report(mixed)
 
 
 def test_a_repeated_part_counts_once() -> None:
