@@ -142,5 +142,6 @@ def report(s: Summary) -> str:
     mixed = f"\nparts of several revisions: {', '.join(s.revisions)}" if len(s.revisions) > 1 else ""
     return (
         f"{s.data} {s.name}, {parts}, {s.parameters:,} parameters\n"
-        f"{s.metric}: validation {plus_minus(s.valid, s.valid_std)}, test {plus_minus(s.test, s.test_std)}{averaged}{mixed}"
+        f"{s.metric}: validation {plus_minus(s.valid, s.valid_std)}, test {plus_minus(s.test, s.test_std)}"
+        f"{averaged}{mixed}"
     )
