@@ -16,6 +16,7 @@ from benchmarks.chemprop.report import accuracy_table, by_part, speed_table
 from benchmarks.dags.architectures import table_lines
 from benchmarks.errors import BenchmarkError
 from benchmarks.revision import ROOT
+from plstm_graph.data.tu import FOLDS
 from plstm_graph.train.config import named_configs
 from plstm_graph.train.records import read_records
 from plstm_graph.train.table import Summary, plus_minus, summarise
@@ -64,8 +65,8 @@ def scores(results: Path) -> str:
     return "\n".join(lines)
 
 
-TU_SETS, TU_FOLDS = ("MUTAG", "NCI1", "PROTEINS", "PTC_FM"), 10
-"""The four sets of arXiv 2506.11997, whose mean is compared, and the folds of its protocol."""
+TU_SETS = ("MUTAG", "NCI1", "PROTEINS", "PTC_FM")
+"""The four sets of arXiv 2506.11997, whose mean is compared."""
 
 
 def tudatasets(results: Path) -> str:
@@ -73,7 +74,7 @@ def tudatasets(results: Path) -> str:
     lines = ["| model | parameters | " + " | ".join(TU_SETS) + " | mean |", "|---" + "|--:" * (len(TU_SETS) + 2) + "|"]
     models: dict[str, dict[str, Summary]] = {}
     for s in _summaries(results / "tu"):
-        if s.parts == TU_FOLDS:
+        if s.parts == FOLDS:
             models.setdefault(s.name, {})[s.data] = s
     for name, sets in models.items():
         size = f"{max(s.parameters for s in sets.values()):,}"
@@ -87,7 +88,7 @@ def tudatasets(results: Path) -> str:
 
 def _tu_row(name: str, size: str, found: dict[str, tuple[float, float]]) -> str:
     """A row; ``found`` holds mean and deviation over folds by set."""
-    errors = {data: deviation / math.sqrt(TU_FOLDS) for data, (_, deviation) in found.items()}
+    errors = {data: deviation / math.sqrt(FOLDS) for data, (_, deviation) in found.items()}
     cells = [plus_minus(found[data][0], errors[data]) if data in found else "–" for data in TU_SETS]
     mean = "–"
     if set(TU_SETS) <= set(found):
