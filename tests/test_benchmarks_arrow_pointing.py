@@ -34,8 +34,8 @@ def test_command_writes_lines_table_and_figure_and_goes_on_where_it_stopped(tmp_
 def test_sizes_of_the_paper():
     full, small = (arrow_pointing.settings(sizes, 1)[0] for sizes in ("full", "small"))
     assert (full.size, full.patch, full.train_pictures, full.test_pictures) == (192, 16, 100_000, 10_240)
-    assert small.size / small.patch == full.size / full.patch  # the same number of patches
-    assert small.size * full.scale == full.size * small.scale  # showing the same scenes
+    assert small.cell == small.patch  # an arrow lies in a patch
+    assert full.cell is None
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -66,6 +66,17 @@ def test_batches_hold_the_pictures():
     assert torch.equal(row.view(12, 12).T, column.view(12, 12))
     shuffled = PictureBatches(pictures, labels, 8, 5, "cpu", seed=0)
     assert not torch.equal(next(iter(shuffled)).x, next(iter(shuffled)).x)  # new at every iteration
+
+
+def test_the_grid_model_is_not_told_where_a_patch_is():
+    torch.manual_seed(0)
+    model = GridPLSTM(4, 2, 8, layers=2, heads=2, mode="P")
+    batch = picture_batch(torch.randint(255, (2, 9, 4), dtype=torch.uint8), torch.zeros(2, dtype=torch.int64), 3, "cpu")
+    before = model(batch)
+    batch.x[:, 4:] = 0
+    assert torch.equal(model(batch), before)
+    batch.x[0, 0] += 1
+    assert not torch.equal(model(batch), before)
 
 
 @pytest.mark.parametrize("mode", ["P", "D", "alternate"])

@@ -23,10 +23,11 @@ class GridPLSTM(nn.Module):
     """pLSTM on a grid: two DAGs, down-right and up-right, each in both directions, so all four directions.
 
     In P-mode the layers have the grid's own transitions (``grid_axes``, section 4.3 of arXiv 2506.11997). Blocks read
-    the two DAGs in turn, and with ``mode="alternate"`` two blocks in P-mode are followed by two in D-mode.
+    the two DAGs in turn, and with ``mode="alternate"`` two blocks in P-mode are followed by two in D-mode. Where a patch
+    is, the grid itself tells, at any size; features that say so are left out.
 
     Args:
-        in_channels: number of node features.
+        in_channels: number of pixels of a patch, which are the first node features.
         out_channels: number of outputs.
         width: width of all blocks.
         layers: number of blocks.
@@ -51,7 +52,7 @@ class GridPLSTM(nn.Module):
 
     def forward(self, data: Batch) -> Tensor:
         """``data.x [N, F]``, ``data.dags`` both DAGs -> ``[G, T]``."""
-        x = self.encoder(data.x)
+        x = self.encoder(data.x[:, : self.encoder.in_features])
         for i, block in enumerate(self.blocks):
             x = block(x, data.dags[i % 2])
         return self.head(global_max_pool(self.norm(x), data.batch, data.num_graphs))

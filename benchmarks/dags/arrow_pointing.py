@@ -1,7 +1,8 @@
 """Arrow pointing: train on pictures of one size, test on that and on the double.
 
 The data are those of :func:`plstm_graph.data.arrow_pointing.make_arrow_pointing`. A node is a patch of the picture,
-its features are the pixels and its place as a fraction of the picture. Sizes are those of ``arrow-pointing.yaml``.
+its features are the pixels; models other than pLSTM, which walk no grid, are told its place, too. Sizes are those of
+``arrow-pointing.yaml``.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Setting:
 
     Args:
         size: side of the training pictures in pixels; those of ``double`` have twice as many.
-        scale: of arrow and disc, see :func:`plstm_graph.data.arrow_pointing.make_arrow_pointing`.
+        scale, cell: of arrow and disc, see :func:`plstm_graph.data.arrow_pointing.make_arrow_pointing`.
         patch: side of a patch in pixels.
         train_pictures, valid_pictures, test_pictures: their numbers.
     """
@@ -43,6 +44,7 @@ class Setting:
     seed: int
     size: int
     scale: float
+    cell: int | None
     patch: int
     train_pictures: int
     valid_pictures: int
@@ -103,12 +105,12 @@ def train_and_test(setting: Setting, device: str) -> Record:
 
 def make_network(setting: Setting) -> nn.Module:
     """The model of a part."""
-    channels = setting.patch**2 + 2 + 4 * len(FREQUENCIES)
+    pixels = setting.patch**2
     if setting.model in PLSTM_MODES:
         mode = PLSTM_MODES[setting.model]
-        return GridPLSTM(channels, 2, setting.width, setting.layers, setting.heads, mode)
+        return GridPLSTM(pixels, 2, setting.width, setting.layers, setting.heads, mode)
     return make_model(
-        setting.model, channels, 2, level="graph", hidden_channels=setting.width, num_layers=setting.layers,
+        setting.model, pixels + 2 + 4 * len(FREQUENCIES), 2, level="graph", hidden_channels=setting.width, num_layers=setting.layers,
         heads=setting.heads, pooling="max",
     )  # fmt: skip
 
@@ -120,6 +122,7 @@ def batches(setting: Setting, part: str, device: str) -> PictureBatches:
         setting.test_pictures if double else getattr(setting, f"{part}_pictures"),
         setting.size * (1 + double),
         scale=setting.scale,
+        cell=setting.cell,
         seed=DATA_SEEDS[part],
     )
     size = max(1, setting.batch // 4) if double else setting.batch

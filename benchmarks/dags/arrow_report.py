@@ -47,8 +47,9 @@ def _draw(records: Sequence[Record], path: Path, models: Sequence[str]) -> None:
 
     figure = Figure(figsize=(9, 4.2), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1, 1.3))
-    size, scale = records[0]["size"], records[0]["scale"]
-    for panel, picture, label in zip(left.subplots(2, 2).flat, *make_arrow_pointing(4, size, scale=scale), strict=True):
+    size, scale, cell = (records[0][name] for name in ("size", "scale", "cell"))
+    examples = make_arrow_pointing(4, size, scale=scale, cell=cell)
+    for panel, picture, label in zip(left.subplots(2, 2).flat, *examples, strict=True):
         panel.imshow(picture.numpy(), cmap="gray_r")
         panel.set_title("points at the disc" if label else "does not", fontsize=8)
         panel.set_xticks([])

@@ -23,16 +23,21 @@ MARGIN = 1.2
 """Arrows that point at the disc point at one this factor smaller, the others miss one this factor larger."""
 
 
-def make_arrow_pointing(count: int, size: int, *, scale: float = 1.0, seed: int = 0) -> tuple[Tensor, Tensor]:
+def make_arrow_pointing(
+    count: int, size: int, *, scale: float = 1.0, cell: int | None = None, seed: int = 0
+) -> tuple[Tensor, Tensor]:
     """Draw pictures; half of the arrows, by chance, point at the disc.
 
-    Middles of arrow and disc are at least 30 pixels from the border, and two radii from each other along both axes.
+    Middles of arrow and disc are at least 30 pixels from the border, and two radii from each other along both axes;
+    ``cell`` then moves each by up to half a cell along both.
     The disc's radius and the arrow's length are 15 to 30 pixels, its strokes 2 to 4 pixels thick.
 
     Args:
         count: number of pictures.
         size: height and width in pixels, at least 181 times ``scale``.
         scale: factor of all these lengths, but not of ``size``.
+        cell: put both middles in the middles of squares of this many pixels, so that an arrow no longer than that lies
+            in one patch; ``None`` leaves them where they were drawn.
         seed: of all random choices.
 
     Returns:
@@ -40,7 +45,7 @@ def make_arrow_pointing(count: int, size: int, *, scale: float = 1.0, seed: int 
         disc.
 
     Raises:
-        ConfigError: no such picture is large enough.
+        ConfigError: no such picture is large enough, or cells are so large that arrow and disc could share one.
     """
     room = size - 2 * PADDING * scale
     if scale <= 0 or room <= 4 * RADIUS[1] * scale:
@@ -48,6 +53,8 @@ def make_arrow_pointing(count: int, size: int, *, scale: float = 1.0, seed: int 
         raise ConfigError(
             f"pictures at scale {scale} need a size of at least {least} pixels and a scale > 0, got {size}"
         )
+    if cell is not None and not 1 <= cell <= 2 * RADIUS[0] * scale:
+        raise ConfigError(f"cells at scale {scale} have 1 to {2 * RADIUS[0] * scale:g} pixels, got {cell}")
     rng = np.random.default_rng(seed)
     points = rng.random(count) < 0.5
     radius = rng.uniform(*RADIUS, count) * scale
@@ -56,11 +63,13 @@ def make_arrow_pointing(count: int, size: int, *, scale: float = 1.0, seed: int 
     arrow = rng.uniform(0, room, (count, 2))
     apart = 2 * radius[:, None] + rng.random((count, 2)) * (room - 4 * radius[:, None])
     disc = (arrow + apart) % room
+    shift = PADDING * scale
+    if cell is not None:
+        arrow, disc = ((np.floor((middle + shift) / cell) + 0.5) * cell - shift for middle in (arrow, disc))
     between = disc - arrow
     seen = np.arcsin(radius * np.where(points, 1 / MARGIN, MARGIN) / np.hypot(*between.T))
     turn = np.where(points, rng.uniform(-1, 1, count) * seen, rng.uniform(seen, 2 * np.pi - seen))
     angle = np.arctan2(between[:, 1], between[:, 0]) + turn
-    shift = PADDING * scale
     pictures = [
         _draw(size, *one) for one in zip(arrow + shift, angle, length, thickness, disc + shift, radius, strict=True)
     ]

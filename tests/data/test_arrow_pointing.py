@@ -28,9 +28,9 @@ def disc_and_arrow(picture: np.ndarray) -> tuple[np.ndarray, float, np.ndarray, 
     return middle, radius, center, axis * np.sign(along.mean())
 
 
-@pytest.mark.parametrize(("size", "scale"), [(192, 1.0), (384, 1.0)])
-def test_labels_follow_from_the_picture(size, scale):
-    pictures, labels = make_arrow_pointing(200, size, scale=scale, seed=1)
+@pytest.mark.parametrize(("size", "cell"), [(192, None), (384, None), (210, 30)])
+def test_labels_follow_from_the_picture(size, cell):
+    pictures, labels = make_arrow_pointing(200, size, cell=cell, seed=1)
     right = measured = 0
     for picture, label in zip(pictures.numpy(), labels.tolist(), strict=True):
         middle, radius, arrow, direction = disc_and_arrow(picture)
@@ -61,6 +61,23 @@ def test_half_scale_is_the_same_scene_at_half_the_size():
     assert torch.equal(labels, again)
     coarse = large.view(20, 96, 2, 96, 2).float().mean((2, 4))
     assert ((coarse - small.float()).abs() > 200).float().mean() < 0.01
+
+
+def test_cells_hold_the_middles_of_arrow_and_disc():
+    free, _ = make_arrow_pointing(100, 210, seed=0)
+    pictures, _ = make_arrow_pointing(100, 210, cell=30, seed=0)
+    for before, picture in zip(free.numpy(), pictures.numpy(), strict=True):
+        middle, _, arrow, _ = disc_and_arrow(picture)
+        assert np.abs(middle % 30 - 15).max() < 1
+        assert np.abs(arrow % 30 - 15).max() < 6  # of the box around the arrow, whose barbs are at one end
+        assert (middle // 30 != arrow // 30).all()
+        assert np.abs(disc_and_arrow(before)[0] - middle).max() < 16
+
+
+@pytest.mark.parametrize("cell", [0, 16])
+def test_cells_that_arrow_and_disc_could_share(cell):
+    with pytest.raises(ConfigError, match=f"cells at scale 0.5 have 1 to 15 pixels, got {cell}"):
+        make_arrow_pointing(1, 96, scale=0.5, cell=cell)
 
 
 def test_seeds():
