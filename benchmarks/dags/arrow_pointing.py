@@ -110,8 +110,8 @@ def make_network(setting: Setting) -> nn.Module:
         mode = PLSTM_MODES[setting.model]
         return GridPLSTM(pixels, 2, setting.width, setting.layers, setting.heads, mode)
     return make_model(
-        setting.model, pixels + 2 + 4 * len(FREQUENCIES), 2, level="graph", hidden_channels=setting.width, num_layers=setting.layers,
-        heads=setting.heads, pooling="max",
+        setting.model, pixels + 2 + 4 * len(FREQUENCIES), 2, level="graph", hidden_channels=setting.width,
+        num_layers=setting.layers, heads=setting.heads, pooling="max",
     )  # fmt: skip
 
 
