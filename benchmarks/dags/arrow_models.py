@@ -23,8 +23,8 @@ class GridPLSTM(nn.Module):
     """pLSTM on a grid: two DAGs, down-right and up-right, each in both directions, so all four directions.
 
     In P-mode the layers have the grid's own transitions (``grid_axes``, section 4.3 of arXiv 2506.11997). Blocks read
-    the two DAGs in turn, and with ``mode="alternate"`` two blocks in P-mode are followed by two in D-mode. Features that
-    tell where a patch is are left out: the grid does, at any size.
+    the two DAGs in turn, and with ``mode="alternate"`` two blocks in P-mode are followed by two in D-mode. Features
+    that tell where a patch is are left out: the grid does, at any size.
 
     Args:
         in_channels: number of pixels of a patch, which are the first node features.
