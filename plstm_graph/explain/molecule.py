@@ -75,7 +75,7 @@ def explain_molecule(
         raise ConfigError("the model takes descriptors beside the molecule: it cannot be explained from a SMILES alone")
     data = ToLineDAG(order)(from_smiles(smiles, chirality=chirality))
     if net.rwse_encoder is not None:
-        data = AddRandomWalks(net.rwse_encoder.in_features)(data)
+        data = AddRandomWalks(net.rwse_encoder.steps)(data)
     batch = Batch.from_data_list([data])
     with torch.no_grad():
         predictions = predictor.predictions(predictor(batch))[0]

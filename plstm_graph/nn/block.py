@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import BatchNorm
 
 from plstm_graph.errors import ConfigError
 from plstm_graph.graph.linedag import LineDAG
-from plstm_graph.nn.conv import PLSTMConv, one_of
+from plstm_graph.nn.conv import PLSTMConv
 from plstm_graph.nn.dropout import Dropout
 from plstm_graph.nn.inputs import joined, order_edges
 from plstm_graph.nn.local import LocalConv
-
-NORMS = {
-    "layer": nn.LayerNorm,
-    "rms": nn.RMSNorm,
-    "batch": partial(BatchNorm, allow_single_element=True),  # a batch may be a single atom
-    "none": lambda channels: nn.Identity(),
-}
+from plstm_graph.nn.norms import make_norm
 
 
 class PLSTMBlock(nn.Module):
@@ -55,15 +46,14 @@ class PLSTMBlock(nn.Module):
         **conv: object,
     ) -> None:
         super().__init__()
-        one_of("block_norm", block_norm, NORMS)
-        self.conv_norm = NORMS[block_norm](channels)
+        self.conv_norm = make_norm(block_norm, channels)
         self.conv = PLSTMConv(channels, channels, edge_dim=edge_dim, **conv)
         self.local = LocalConv(channels) if local else None
         self.local_edge = nn.Linear(edge_dim, channels) if local and edge_dim else None
         self.dropout = Dropout(dropout)
         self.drop_path = DropPath(drop_path)
         hidden = round(mlp_ratio * channels)
-        self.mlp_norm = NORMS[block_norm](channels) if hidden else None
+        self.mlp_norm = make_norm(block_norm, channels) if hidden else None
         self.mlp = (
             nn.Sequential(
                 nn.Linear(channels, hidden),

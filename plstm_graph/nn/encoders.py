@@ -8,10 +8,12 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch_geometric.data import Data
 
 from plstm_graph.errors import ConfigError, FeatureError
 from plstm_graph.graph.linedag import LineDAG
 from plstm_graph.nn.conv import one_of
+from plstm_graph.nn.norms import NORMS, make_norm
 
 ATOM_FEATURE_SIZES = (119, 5, 12, 12, 10, 6, 6, 2, 2)
 """Number of values of OGB's nine atom features."""
@@ -103,6 +105,36 @@ class SinusoidalEncoding(nn.Module):
     def forward(self, count: Tensor) -> Tensor:
         angle = count.to(self.rate.dtype).unsqueeze(-1) * self.rate
         return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(-2)[..., : self.channels]
+
+
+class WalkEncoder(nn.Module):
+    """Random-walk structural encodings, normalised and mapped to vectors: ``data.rwse [N, steps]`` → ``[N, channels]``.
+
+    Args:
+        steps: number of steps of the walks.
+        channels: width of the vectors.
+        norm: one of :data:`~plstm_graph.nn.norms.NORMS`.
+    """
+
+    def __init__(self, steps: int, channels: int, norm: str) -> None:
+        super().__init__()
+        self.steps = steps
+        self.norm, self.linear = make_norm(norm, steps, "rwse_norm"), nn.Linear(steps, channels)
+
+    def forward(self, data: Data) -> Tensor:
+        if data.get("rwse") is None:
+            raise FeatureError("the model has rwse_dim > 0, but the data has no attribute rwse")
+        return self.linear(self.norm(data.rwse))
+
+
+def make_walk_encoder(steps: int, channels: int, norm: str) -> WalkEncoder | None:
+    """Encoder of random walks, or ``None`` for walks of no steps.
+
+    Raises:
+        ConfigError: there is no such norm.
+    """
+    one_of("rwse_norm", norm, NORMS)
+    return WalkEncoder(steps, channels, norm) if steps else None
 
 
 def make_degree_encoder(kind: str, channels: int) -> nn.Module | None:

@@ -12,12 +12,20 @@ from torch_geometric.nn.aggr import Aggregation, MaxAggregation, MinAggregation
 
 from plstm_graph.errors import ConfigError, FeatureError
 from plstm_graph.graph.linedag import LineDAG
-from plstm_graph.nn.block import NORMS, PLSTMBlock, graph_of_node
+from plstm_graph.nn.block import PLSTMBlock, graph_of_node
 from plstm_graph.nn.conv import DIRECTIONS, one_of
 from plstm_graph.nn.descriptors import join_descriptors
 from plstm_graph.nn.dropout import Dropout
-from plstm_graph.nn.encoders import SinusoidalEncoding, make_degree_encoder, make_encoder, node_degree, node_depth
+from plstm_graph.nn.encoders import (
+    SinusoidalEncoding,
+    make_degree_encoder,
+    make_encoder,
+    make_walk_encoder,
+    node_degree,
+    node_depth,
+)
 from plstm_graph.nn.inputs import joined, order_edges
+from plstm_graph.nn.norms import make_norm
 from plstm_graph.nn.pooling import make_pool, num_pools
 
 
@@ -114,7 +122,6 @@ class PLSTM(nn.Module):
         one_of("direction", direction, ("alternate", *DIRECTIONS))
         one_of("level", level, ("graph", "node", "edge"))
         one_of("readout", readout, ("last", "layers"))
-        one_of("block_norm", block_norm, NORMS)
         if num_layers < 1:
             raise ConfigError(f"num_layers must be at least 1, got {num_layers}")
         width = hidden_channels
@@ -123,9 +130,7 @@ class PLSTM(nn.Module):
         self.edge_encoder = make_encoder(edge_encoder, edge_dim, width, "edge")
         self.degree_encoding = make_degree_encoder(degree_encoding, width)
         self.depth_encoding = SinusoidalEncoding(width) if depth_encoding else None
-        one_of("rwse_norm", rwse_norm, NORMS)
-        self.rwse_norm = NORMS[rwse_norm](rwse_dim) if rwse_dim else None
-        self.rwse_encoder = nn.Linear(rwse_dim, width) if rwse_dim else None
+        self.rwse_encoder = make_walk_encoder(rwse_dim, width, rwse_norm)
         self.blocks = nn.ModuleList(
             PLSTMBlock(
                 width,
@@ -199,9 +204,7 @@ class PLSTM(nn.Module):
         if self.depth_encoding is not None:
             x = x + self.depth_encoding(node_depth(dag))
         if self.rwse_encoder is not None:
-            if data.get("rwse") is None:
-                raise FeatureError("the model has rwse_dim > 0, but the data has no attribute rwse")
-            x = x + self.rwse_encoder(self.rwse_norm(data.rwse))
+            x = x + self.rwse_encoder(data)
         return x
 
     def _read(self, x: Tensor, columns: Tensor | None, data: Any, dag: LineDAG) -> Tensor:
@@ -250,6 +253,6 @@ def _final_norm(name: str, width: int, read: int) -> nn.Module:
     Scales and shifts are left to the head, whose first map is linear.
     """
     if name == "batch":
-        return nn.Sequential(nn.Flatten(1), NORMS["batch"](read))
+        return nn.Sequential(nn.Flatten(1), make_norm("batch", read))
     norms = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
     return nn.Sequential(*([norms[name](width, elementwise_affine=False)] if name in norms else []), nn.Flatten(1))

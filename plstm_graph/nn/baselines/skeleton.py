@@ -8,12 +8,13 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
-from torch_geometric.nn import BatchNorm
 from torch_geometric.utils import scatter
 
-from plstm_graph.errors import ConfigError, FeatureError
+from plstm_graph.errors import ConfigError
 from plstm_graph.nn.conv import one_of
 from plstm_graph.nn.descriptors import join_descriptors
+from plstm_graph.nn.encoders import make_walk_encoder
+from plstm_graph.nn.norms import make_norm
 from plstm_graph.nn.pooling import make_pool, num_pools
 
 State = Tensor | None
@@ -39,13 +40,14 @@ class GraphNet(nn.Module):
         level: ``"graph"`` gives ``[G, T]``, ``"node"`` gives ``[N, T]``.
         descriptor_dim: size of ``data.descriptors [G, descriptor_dim]``, numbers known of the whole graph that are
             joined to what is pooled, before the head; 0 for none.
-        block_norm: ``"batch"``, ``"layer"`` or ``"none"``, after every layer.
+        block_norm: ``"batch"``, ``"layer"``, ``"rms"`` or ``"none"``, after every layer.
         dropout: probability, after every layer.
         residual: add the input of a layer to its output.
         last_relu: ReLU after the last layer too, not only between layers.
         readout: what the head reads: the ``"last"`` layer, the ``"sum"`` of encoder and layers, or ``"layers"``, their
             concatenation, which before a linear head is one readout per layer.
         rwse_dim: size of ``data.rwse [N, rwse_dim]`` (random-walk structural encodings), 0 for none.
+        rwse_norm: norm of these, as for ``block_norm``.
         virtual_node: one extra node per graph that hears from and speaks to all nodes between layers.
         head_layers: linear layers of the head.
         own_residual: the layers bring their own activation, norm, dropout and residual connection.
@@ -70,6 +72,7 @@ class GraphNet(nn.Module):
         last_relu: bool = False,
         readout: str = "last",
         rwse_dim: int = 0,
+        rwse_norm: str = "none",
         virtual_node: bool = False,
         head_layers: int = 1,
         own_residual: bool = False,
@@ -84,7 +87,7 @@ class GraphNet(nn.Module):
         self.num_layers, self.num_relus = num_layers, num_layers if last_relu else num_layers - 1
         distinct = 1 if share_layers else num_layers
         self.encode_node = encode_node
-        self.encode_walks = nn.Linear(rwse_dim, hidden_channels) if rwse_dim else None
+        self.encode_walks = make_walk_encoder(rwse_dim, hidden_channels, rwse_norm)
         self.encode_edge = nn.ModuleList(encode_edge() for _ in range(distinct)) if encode_edge is not None else None
         self.layers = nn.ModuleList(layer() for _ in range(distinct))
         self.norms = nn.ModuleList(
@@ -137,11 +140,7 @@ class GraphNet(nn.Module):
 
     def _encode(self, data: Data) -> Tensor:
         x = self.encode_node(data.x)
-        if self.encode_walks is None:
-            return x
-        if data.get("rwse") is None:
-            raise FeatureError("the model has rwse_dim > 0, but the data has no attribute rwse")
-        return x + self.encode_walks(data.rwse)
+        return x if self.encode_walks is None else x + self.encode_walks(data)
 
     def _read(self, seen: list[Tensor], batch: Tensor, num_graphs: int) -> Tensor:
         if self.readout == "layers":
@@ -181,18 +180,6 @@ def mlp(width: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(width, 2 * width), make_norm("batch", 2 * width), nn.ReLU(), nn.Linear(2 * width, width)
     )
-
-
-def make_norm(name: str, width: int) -> nn.Module:
-    """Normalisation over nodes (``"batch"``), over channels (``"layer"``) or none.
-
-    Raises:
-        ConfigError: another name.
-    """
-    one_of("block_norm", name, ("batch", "layer", "none"))
-    if name == "batch":
-        return BatchNorm(width, allow_single_element=True)  # a batch may hold one graph, or one node
-    return nn.LayerNorm(width) if name == "layer" else nn.Identity()
 
 
 def make_head(in_channels: int, width: int, out_channels: int, num_layers: int) -> nn.Sequential:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch_geometric.data import Batch
+from torch_geometric.data import Batch, Data
 
 from plstm_graph.errors import ConfigError
 from plstm_graph.nn.baselines import MODELS, build_model, model_options
@@ -112,11 +112,20 @@ def test_random_walk_encoding_needs_its_attribute(batch: Batch) -> None:
     assert net(batch).shape == (3, 2)
 
 
-def test_a_walk_that_training_has_not_seen_is_no_outlier(batch: Batch) -> None:
-    net = make("gin", rwse_dim=4)
+@pytest.mark.parametrize(("norm", "outlier"), [("none", False), ("batch", True)])
+def test_a_walk_that_training_has_not_seen_is_an_outlier_of_a_norm_over_the_batch(
+    batch: Batch, norm: str, outlier: bool
+) -> None:
+    net = make("gin", rwse_dim=4, rwse_norm=norm)
     batch.rwse = torch.rand(8, 4) * torch.tensor([1.0, 1.0, 0.0, 1.0])  # no rings of three
     for _ in range(100):
         net(batch)
     net.eval()
-    ring = torch.tensor([[0.0, 0.5, 0.25, 0.375]])
-    assert net.encode_walks(ring).norm() < 3 * net.encode_walks(batch.rwse).norm(dim=1).max()
+    ring = Data(rwse=torch.tensor([[0.0, 0.5, 0.25, 0.375]]))
+    assert (net.encode_walks(ring).norm() > 3 * net.encode_walks(batch).norm(dim=1).max()) == outlier
+
+
+def test_an_unknown_norm_of_walks_is_refused_with_walks_and_without() -> None:
+    for steps in (0, 4):
+        with pytest.raises(ConfigError, match="rwse_norm"):
+            make("gin", rwse_dim=steps, rwse_norm="instance")

@@ -1,0 +1,32 @@
+"""Norms of node features by name."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from torch import nn
+from torch_geometric.nn import BatchNorm
+
+from plstm_graph.nn.conv import one_of
+
+NORMS = {
+    "layer": nn.LayerNorm,
+    "rms": nn.RMSNorm,
+    "batch": partial(BatchNorm, allow_single_element=True),  # a batch may be a single atom
+    "none": lambda channels: nn.Identity(),
+}
+
+
+def make_norm(name: str, channels: int, option: str = "block_norm") -> nn.Module:
+    """A norm over channels (``"layer"``, ``"rms"``), over the nodes of a batch (``"batch"``), or ``"none"``.
+
+    Args:
+        name: one of :data:`NORMS`.
+        channels: width of what is normalised.
+        option: what an error calls the name.
+
+    Raises:
+        ConfigError: another name.
+    """
+    one_of(option, name, NORMS)
+    return NORMS[name](channels)
