@@ -77,7 +77,8 @@ def tudatasets(results: Path) -> str:
         if s.parts == FOLDS:
             models.setdefault(s.name, {})[s.data] = s
     for name, sets in models.items():
-        size = f"{max(s.parameters for s in sets.values()):,}"
+        parameters = max(s.parameters for s in sets.values())
+        size = f"{parameters:,}" if parameters else "–"
         lines.append(_tu_row(name, size, {data: (s.test, s.test_std) for data, s in sets.items()}))
         averaged = {data: (s.averaged, s.averaged_std) for data, s in sets.items() if s.averaged is not None}
         if averaged:
