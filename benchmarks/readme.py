@@ -60,7 +60,7 @@ def scores(results: Path) -> str:
     for s in sorted(_summaries(results / "ogb"), key=lambda s: s.data):
         averaged = "–" if s.averaged is None else plus_minus(s.averaged, s.averaged_std / math.sqrt(s.parts))
         test = plus_minus(s.test, s.standard_error)
-        cells = (s.data, s.metric, s.name, f"{s.parameters:,}", s.parts, test, averaged)
+        cells = (s.data, s.metric, s.name, _size(s.parameters), s.parts, test, averaged)
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)
 
@@ -77,14 +77,18 @@ def tudatasets(results: Path) -> str:
         if s.parts == FOLDS:
             models.setdefault(s.name, {})[s.data] = s
     for name, sets in models.items():
-        parameters = max(s.parameters for s in sets.values())
-        size = f"{parameters:,}" if parameters else "–"
+        size = _size(max(s.parameters for s in sets.values()))
         lines.append(_tu_row(name, size, {data: (s.test, s.test_std) for data, s in sets.items()}))
         averaged = {data: (s.averaged, s.averaged_std) for data, s in sets.items() if s.averaged is not None}
         if averaged:
             orders = max(s.test_orders for s in sets.values())
             lines.append(_tu_row(f"{name}, {orders} orders averaged at test", size, averaged))
     return "\n".join(lines)
+
+
+def _size(parameters: int) -> str:
+    """Number of parameters; classic models have none."""
+    return f"{parameters:,}" if parameters else "–"
 
 
 def _tu_row(name: str, size: str, found: dict[str, tuple[float, float]]) -> str:
