@@ -12,6 +12,7 @@ from benchmarks.dags.__main__ import main
 from benchmarks.dags.arrow_models import GridPLSTM, PictureBatches, grid_dags, picture_batch
 from plstm_graph.data.arrow_pointing import make_arrow_pointing
 from plstm_graph.ops import gating_matrix
+from plstm_graph.train.run_folder import revision
 
 
 @pytest.mark.parametrize("name", ["arrow-pointing", "arrow-pointing-full"])
@@ -22,6 +23,7 @@ def test_command_writes_lines_table_and_figure_and_goes_on_where_it_stopped(tmp_
     first = (tmp_path / f"{name}.jsonl").read_text()
     records = [json.loads(line) for line in first.splitlines()]
     assert [r["model"] for r in records] == models
+    assert all(r["revision"] == revision() for r in records)
     table = (tmp_path / f"{name}.md").read_text()
     for r in records:
         assert f"| {100 * r['test']:.1f} | {100 * r['double']:.1f} | 1 |" in table

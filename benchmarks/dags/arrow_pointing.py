@@ -1,7 +1,7 @@
 """Arrow pointing: train on pictures of one size, test on that and on the double.
 
 The data are those of :func:`plstm_graph.data.arrow_pointing.make_arrow_pointing`. A node is a patch of the picture,
-its features are the pixels; models other than pLSTM, which walk no grid, are told its place, too. Sizes are those of
+its features are the pixels; models other than pLSTM are told its place, too. Sizes are those of
 ``arrow-pointing.yaml``.
 """
 

@@ -22,11 +22,13 @@ def write_report(name: str, records: Sequence[Record], folder: Path, models: Seq
 
 def _table(name: str, records: Sequence[Record], models: Sequence[str]) -> str:
     first = records[0]
+    placed = " Arrow and disc stand in the middles of patches." if first["cell"] else ""
     lines = [
         "# Arrow pointing", "",
         f"Accuracy in percent, mean and deviation over seeds, on {first['test_pictures']:,} pictures of "
         f"{first['size']} pixels, the size trained on, and of {2 * first['size']} pixels; guessing gives 50. Trained "
-        f"on {first['train_pictures']:,} pictures. `python -m benchmarks.dags {name}`", "",
+        f"on {first['train_pictures']:,} pictures.{placed} Models other than pLSTM are told where a "
+        f"patch is. `python -m benchmarks.dags {name}`", "",
         "| model | parameters | validation | test | double size | seeds | seconds per seed |",
         "|---|---|---|---|---|---|---|",
     ]  # fmt: skip

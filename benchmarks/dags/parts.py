@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.errors import BenchmarkError
 from plstm_graph.train.records import Record, append_record, read_records
+from plstm_graph.train.run_folder import revision
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Part:
         key: differs between any two settings; ``(key, seed)`` tells whether the part is done.
         seed: training seed.
         names: what ``--only`` chooses by, such as task, model and order.
-        work: trains and tests; returns what is recorded besides ``key`` and ``seed``.
+        work: trains and tests; returns what is recorded besides ``key``, ``seed`` and the code's revision.
     """
 
     key: str
@@ -85,7 +86,7 @@ def run_parts(
         if skip is not None and (reason := skip(part, finished())):
             say(f"{number} of {len(chosen)}: {', '.join(part.names)}, seed {part.seed}: left out, {reason}")
             continue
-        record = {"key": part.key, "seed": part.seed} | part.work()
+        record = {"key": part.key, "seed": part.seed, "revision": revision()} | part.work()
         append_record(file, record)
         done[part.key, part.seed] = record
         say(f"{number} of {len(chosen)}: {', '.join(part.names)}, seed {part.seed}: {show(record)}")

@@ -119,7 +119,7 @@ class WalkEncoder(nn.Module):
     def __init__(self, steps: int, channels: int, norm: str) -> None:
         super().__init__()
         self.steps = steps
-        self.norm, self.linear = make_norm(norm, steps, "rwse_norm"), nn.Linear(steps, channels)
+        self.norm, self.linear = make_norm(norm, steps), nn.Linear(steps, channels)
 
     def forward(self, data: Data) -> Tensor:
         if data.get("rwse") is None:

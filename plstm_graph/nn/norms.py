@@ -17,16 +17,15 @@ NORMS = {
 }
 
 
-def make_norm(name: str, channels: int, option: str = "block_norm") -> nn.Module:
+def make_norm(name: str, channels: int) -> nn.Module:
     """A norm over channels (``"layer"``, ``"rms"``), over the nodes of a batch (``"batch"``), or ``"none"``.
 
     Args:
         name: one of :data:`NORMS`.
         channels: width of what is normalised.
-        option: what an error calls the name.
 
     Raises:
         ConfigError: another name.
     """
-    one_of(option, name, NORMS)
+    one_of("block_norm", name, NORMS)
     return NORMS[name](channels)
