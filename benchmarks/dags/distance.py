@@ -2,9 +2,10 @@
 
 The data are those of :mod:`plstm_graph.data.long_range`; every step of training draws new graphs, so the accuracy in
 training is that on test graphs. For trees and rings there is one training run per size, tested at that size. For
-recall there is one run on short distances, tested on long ones. GIN has as many layers as the answer is far away (at
-most 16 for recall), the other models two. pLSTM starts with gates and keys for looking things up
-(:data:`~benchmarks.dags.models.LOOKUP`), but for one model that keeps the paper's start.
+recall there is one run on short distances, tested on long ones. From a depth of 5 on, all models get four times the
+steps. GIN has as many layers as the answer is far away (at most 16 for recall), the other models two. pLSTM starts with
+gates and keys for looking things up (:data:`~benchmarks.dags.models.LOOKUP`), but for one model that keeps the paper's
+start.
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ def _sizes(task: str, quick: bool) -> tuple[int, ...]:
 
 
 def _trees(model: str, size: int, seed: int, quick: bool) -> Setting:
-    length = _QUICK if quick else {"width": 64, "batch": min(64, 2 ** (11 - size)), "learning_rate": 1e-3}
+    steps = 1000 if size < 5 else 4000
+    full = {"width": 64, "steps": steps, "batch": min(64, 2 ** (11 - size)), "learning_rate": 1e-3}
+    length = _QUICK if quick else full
     layers = size + 1 if model == "gin" else 2
     return Setting(TREE, model, seed, (size, size), (size,), layers, **length)
 
