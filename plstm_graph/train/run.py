@@ -29,7 +29,7 @@ from plstm_graph.train.predictions import FILE, MOST_TRAINED, as_predictions, wr
 from plstm_graph.train.predictor import GraphPredictor
 from plstm_graph.train.resources import count_parameters, peak_memory_mb, reset_peak_memory
 from plstm_graph.train.result import RunResult
-from plstm_graph.train.run_folder import draw_curves, keep_splits, log_to, open_folder, revision, write_json
+from plstm_graph.train.run_folder import draw_curves, keep_splits, opened_folder, revision, write_json
 from plstm_graph.train.source import Source
 from plstm_graph.train.split_report import add_test_labels, summary_lines, write_split_report
 from plstm_graph.trust.record import Trust
@@ -72,9 +72,7 @@ def run_training(
     reset_peak_memory()
     if (folder / "member-0").is_dir():
         raise RunError(f"{folder} holds an ensemble: go on with --ensemble, or choose another folder with --out")
-    open_folder(folder, config, resume)
-    handler = log_to(folder)
-    try:
+    with opened_folder(folder, config, resume):
         source = load_source(config) if dataset is None else make_source(dataset, config)
         keep_splits(folder, source)
         log.info("data %s: %s", source.name, {name: len(rows) for name, rows in source.splits.items()})
@@ -84,9 +82,6 @@ def run_training(
         log.info("model %s: %s parameters", config.model, f"{count_parameters(predictor):,}")
         history = _fit(config, source, spec, predictor, folder, resume, console, tensorboard, keep_last)
         return _finish(config, source, history, predictor, folder, start, predictions, trust)
-    finally:
-        log.removeHandler(handler)
-        handler.close()
 
 
 def make_predictor(config: TrainConfig, source: Source) -> tuple[ModelSpec, GraphPredictor]:

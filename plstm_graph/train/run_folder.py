@@ -6,14 +6,16 @@ import hashlib
 import json
 import logging
 import platform
+import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import plstm_graph
-from plstm_graph.errors import RunError
+from plstm_graph.errors import PLSTMGraphError, RunError
 from plstm_graph.train.config import TrainConfig
 from plstm_graph.train.source import Source
 
@@ -63,12 +65,34 @@ def _git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def open_folder(folder: Path, config: TrainConfig, resume: bool) -> None:
-    """Make a run folder and write ``config.yaml`` and ``versions.json``.
+@contextmanager
+def opened_folder(folder: Path, config: TrainConfig, resume: bool) -> Iterator[None]:
+    """Make a run folder, write ``config.yaml`` and ``versions.json``, and send log messages to its ``log.txt``.
+
+    If settings or data are refused before anything was trained, a new folder goes again, so that the corrected
+    command can use it.
 
     Raises:
         RunError: the folder holds another run and ``resume`` is off; or ``resume`` is on and its settings differ.
     """
+    existed = folder.exists()
+    new = not existed or not any(folder.iterdir())
+    _open(folder, config, resume)
+    handler = _log_to(folder)
+    try:
+        yield
+    except PLSTMGraphError as error:
+        if new and not isinstance(error, RunError) and next(folder.rglob("*.pt"), None) is None:
+            _stop_log(handler)
+            shutil.rmtree(folder)
+            if existed:
+                folder.mkdir()
+        raise
+    finally:
+        _stop_log(handler)
+
+
+def _open(folder: Path, config: TrainConfig, resume: bool) -> None:
     written = folder / "config.yaml"
     if resume and written.is_file():
         _check_same(read_yaml(written), config, folder)
@@ -77,6 +101,20 @@ def open_folder(folder: Path, config: TrainConfig, resume: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_yaml(written, config.to_dict())
     write_json(folder / "versions.json", {"revision": revision(), **versions()})
+
+
+def _log_to(folder: Path) -> logging.FileHandler:
+    handler = logging.FileHandler(folder / "log.txt", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("plstm_graph")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    return handler
+
+
+def _stop_log(handler: logging.FileHandler) -> None:
+    logging.getLogger("plstm_graph").removeHandler(handler)
+    handler.close()
 
 
 def _check_same(old: Mapping[str, Any], config: TrainConfig, folder: Path) -> None:
@@ -149,13 +187,3 @@ def draw_curves(path: Path, epochs: list[dict[str, float]], best_epoch: int, met
         axis.grid(alpha=0.3)
     axis.legend()
     figure.savefig(path, dpi=120)
-
-
-def log_to(folder: Path) -> logging.FileHandler:
-    """Send the library's log messages to ``log.txt`` in the run folder; remove the returned handler afterwards."""
-    handler = logging.FileHandler(folder / "log.txt", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger = logging.getLogger("plstm_graph")
-    logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
-    return handler

@@ -22,7 +22,7 @@ from plstm_graph.train.metrics import evaluate
 from plstm_graph.train.model_file import read_model
 from plstm_graph.train.predictions import FILE, as_predictions, write_predictions
 from plstm_graph.train.run import run_training, show_lines
-from plstm_graph.train.run_folder import keep_splits, log_to, open_folder, revision, write_json
+from plstm_graph.train.run_folder import keep_splits, opened_folder, revision, write_json
 from plstm_graph.train.source import Source
 from plstm_graph.train.split_report import add_test_labels, summary_lines, write_split_report
 from plstm_graph.train.table import plus_minus
@@ -128,9 +128,7 @@ def train_ensemble(
         raise RunError(f"{folder} holds a single model, not an ensemble: choose another folder with --out")
     if resume and (folder / member_name(members)).is_dir():
         raise RunError(f"{folder} has more than {members} members: ask for as many as there are, or for more")
-    open_folder(folder, config, resume)
-    handler = log_to(folder)
-    try:
+    with opened_folder(folder, config, resume):
         dataset = load_dataset(config)
         source = make_source(dataset, config)
         if source.task.kind == "sequence":
@@ -145,9 +143,6 @@ def train_ensemble(
             settings = config.replace(seed=config.seed + i)
             done.append(_train_member(settings, folder / member_name(i), dataset, resume, console, tensorboard))
         return _finish(config, folder, source, done, start)
-    finally:
-        log.removeHandler(handler)
-        handler.close()
 
 
 def _train_member(

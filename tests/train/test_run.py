@@ -121,6 +121,23 @@ def test_folders_of_other_runs_are_left_alone(train_tiny: Train, tmp_path: Path)
         train_tiny(tmp_path, epochs=1, lr=0.5, resume=True)
 
 
+def test_a_refused_run_leaves_no_folder(train_tiny: Train, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for folder in (tmp_path / "new" / "run", empty):
+        with pytest.raises(ConfigError, match="dropuot"):
+            train_tiny(folder, model_options={"dropuot": 0.1})
+    assert not (tmp_path / "new" / "run").exists()
+    assert not any(empty.iterdir())
+    train_tiny(empty, epochs=1)
+    kept = {p.name for p in empty.iterdir()}
+    written = empty / "config.yaml"  # settings are compared before they are checked, so they are made to agree
+    written.write_text(written.read_text().replace("dropout", "dropuot"))
+    with pytest.raises(ConfigError, match="dropuot"):
+        train_tiny(empty, epochs=1, model_options={"hidden_channels": 8, "num_layers": 2, "dropuot": 0.1}, resume=True)
+    assert {p.name for p in empty.iterdir()} == kept
+
+
 def test_a_diverging_run_says_so(train_tiny: Train, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="lower --lr"):
         train_tiny(tmp_path, "regression", lr=1e30, clip_norm=0, model_options={"block_norm": "none"})
