@@ -78,18 +78,15 @@ def opened_folder(folder: Path, config: TrainConfig, resume: bool) -> Iterator[N
     existed = folder.exists()
     new = not existed or not any(folder.iterdir())
     _open(folder, config, resume)
-    handler = _log_to(folder)
     try:
-        yield
+        with _log_to(folder):
+            yield
     except PLSTMGraphError as error:
         if new and not isinstance(error, RunError) and next(folder.rglob("*.pt"), None) is None:
-            _stop_log(handler)
             shutil.rmtree(folder)
             if existed:
                 folder.mkdir()
         raise
-    finally:
-        _stop_log(handler)
 
 
 def _open(folder: Path, config: TrainConfig, resume: bool) -> None:
@@ -103,18 +100,18 @@ def _open(folder: Path, config: TrainConfig, resume: bool) -> None:
     write_json(folder / "versions.json", {"revision": revision(), **versions()})
 
 
-def _log_to(folder: Path) -> logging.FileHandler:
+@contextmanager
+def _log_to(folder: Path) -> Iterator[None]:
     handler = logging.FileHandler(folder / "log.txt", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("plstm_graph")
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
-    return handler
-
-
-def _stop_log(handler: logging.FileHandler) -> None:
-    logging.getLogger("plstm_graph").removeHandler(handler)
-    handler.close()
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
 
 
 def _check_same(old: Mapping[str, Any], config: TrainConfig, folder: Path) -> None:

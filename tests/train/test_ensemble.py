@@ -112,6 +112,11 @@ def test_embeddings_and_pages_come_from_the_first_member(ensemble: Path, tmp_pat
         load_model(ensemble)
 
 
+def test_a_refused_ensemble_leaves_no_folder(table: Path, tmp_path: Path) -> None:
+    assert "dropuot" in train(table, tmp_path / "run", 2, "--set", "dropuot=0.1", code=2)
+    assert not (tmp_path / "run").exists()
+
+
 def test_finished_members_are_kept_and_more_may_be_asked_for(ensemble: Path, table: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(ensemble, folder)
@@ -126,8 +131,6 @@ def test_finished_members_are_kept_and_more_may_be_asked_for(ensemble: Path, tab
     assert len(load_ensemble(folder).members) == 3
     assert "more than 2 members" in train(table, folder, 2, "--resume", code=2)
     assert "holds an ensemble" in train(table, folder, 1, "--resume", code=2)
-    assert "dropuot" in train(table, folder.parent / "new", 2, "--set", "dropuot=0.1", code=2)
-    assert not (folder.parent / "new").exists()
     assert "holds a single model" in train(table, folder / "member-0", 2, "--resume", code=2)
     shutil.copy(folder / "member-1" / "best.pt", folder / "member-0" / "best.pt")
     with pytest.raises(RunError, match=r"member-0.best\.pt is not the model that .* was calibrated with"):
