@@ -217,3 +217,14 @@ def matrix_paths_plstm(tensors: dict[str, Tensor], dag, line_mask=None, reverse:
         score = (tensors["query"][n] * tensors["key"][m]).sum(-1)
         rows[n] = rows[n] + (weight * score).unsqueeze(-1) * tensors["value"][m]
     return torch.stack(rows) if rows else 0 * tensors["value"]
+
+
+def greedy_multitree(line: Tensor, num_edges: int) -> list[bool]:
+    """The greedy rule: keep (e', e) exactly if e and e' together with its ancestors have no ancestor in common."""
+    above = [{e} for e in range(num_edges)]  # every edge with its ancestors
+    kept = []
+    for before, after in line.T.tolist():
+        kept.append(not above[before] & above[after])
+        if kept[-1]:
+            above[after] |= above[before]
+    return kept

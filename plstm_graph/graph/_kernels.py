@@ -1,4 +1,4 @@
-"""Compiled loops behind :mod:`plstm_graph.graph.build`: linear in nodes, edges and line edges."""
+"""Compiled loops behind :mod:`plstm_graph.graph.build`: memory is linear in nodes, edges and line edges."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 from plstm_graph._jit import jit
 
 OK, OUT_OF_RANGE, SELF_LOOP, ACROSS_GRAPHS = 0, 1, 2, 3
+UNSEEN = np.iinfo(np.int64).min
 
 
 @jit()
@@ -152,10 +153,13 @@ def count_line_edges(tail, head, num_nodes):
 def line_graph(tail, head, num_nodes, num_line_edges):
     """Levels ``[E]`` and line edges ``[2, L]`` of topologically sorted edges, with the multitree flags ``[L]``.
 
-    The multitree is grown greedily in topological order. An edge enters its head's candidates with the set of
-    sources (edges without predecessor) that reach it; since every edge but a source keeps at least one predecessor,
-    two edges have a common ancestor exactly when they have a common source. Out-edges of a node see the same
-    candidates, so the decision is one per edge: does its head keep it?
+    The multitree is grown greedily in topological order. Since every edge but a source (one without predecessor) keeps
+    a predecessor, two edges have a common ancestor exactly when they have a common source. Out-edges of a node see the
+    same candidates, so the decision is one per edge: does its head keep it?
+
+    Sources that were never joined, not even by a third, are in different components of a union-find, and need no look.
+    Else the sources of the candidates are walked through and compared: time linear in their number at every such node,
+    memory linear in edges.
     """
     num_edges = tail.size
     start = np.zeros(num_nodes + 1, np.int64)
@@ -169,49 +173,46 @@ def line_graph(tail, head, num_nodes, num_line_edges):
     line = np.empty((2, num_line_edges), np.int64)
     multitree = np.empty(num_line_edges, np.bool_)
     keeps = np.zeros(num_edges, np.bool_)
+    joint = np.full(num_nodes, UNSEEN, np.int64)  # where the sources of a node come together, or ~its one source
+    component = np.arange(num_edges)  # parents of the union-find of sources
+    a_source = np.empty(num_nodes, np.int64)  # any of those of a node
     seen_by = np.full(num_edges, -1, np.int64)
-    pool = np.empty(max(16, 4 * num_edges), np.int64)
-    used = 0
-    pool_start = np.full(num_nodes, -1, np.int64)
-    pool_end = np.zeros(num_nodes, np.int64)
+    met_by = np.full(num_edges, -1, np.int64)
+    stack = np.empty(num_nodes + num_edges, np.int64)
     node_level = np.zeros(num_nodes, np.int64)
     at = 0
     for e in range(num_edges):
         n = tail[e]
         first, last = start[n], start[n + 1]
-        if pool_start[n] < 0:
-            pool_start[n] = used
+        if joint[n] == UNSEEN and first < last:
+            marked, kept = first, 0  # candidates before `marked` have marked their sources
             for i in range(first, last):
                 p = into[i]
                 node_level[n] = max(node_level[n], level[p] + 1)
                 t = tail[p]
                 own = start[t] == start[t + 1]
-                disjoint = True
-                if own:
-                    disjoint = seen_by[p] != n
+                root = find_root(component, p if own else a_source[t])
+                if own or met_by[root] != n:
+                    keeps[p] = True
                 else:
-                    for j in range(pool_start[t], pool_end[t]):
-                        if seen_by[pool[j]] == n:
-                            disjoint = False
-                            break
-                if not disjoint:
-                    continue
-                keeps[p] = True
-                size = 1 if own else pool_end[t] - pool_start[t]
-                if used + size > pool.size:
-                    grown = np.empty(2 * pool.size + size, np.int64)
-                    grown[:used] = pool[:used]
-                    pool = grown
-                if own:
-                    pool[used] = p
-                    seen_by[p] = n
-                    used += 1
-                else:
-                    for j in range(pool_start[t], pool_end[t]):
-                        pool[used] = pool[j]
-                        seen_by[pool[j]] = n
-                        used += 1
-            pool_end[n] = used
+                    for j in range(marked, i):
+                        if keeps[into[j]]:
+                            walk_sources(into[j], tail, start, into, keeps, joint, seen_by, stack, n, True)
+                    marked = i
+                    keeps[p] = walk_sources(p, tail, start, into, keeps, joint, seen_by, stack, n, False)
+                if keeps[p]:
+                    met_by[root] = n
+                    kept += 1
+                    a_source[n] = root
+                    joint[n] = ~p if own else joint[t]
+            if kept > 1:
+                joint[n] = n
+                for i in range(first, last):
+                    p = into[i]
+                    if keeps[p]:
+                        t = tail[p]
+                        source = p if start[t] == start[t + 1] else a_source[t]
+                        component[find_root(component, source)] = find_root(component, a_source[n])
         level[e] = node_level[n]
         for i in range(first, last):
             line[0, at] = into[i]
@@ -219,3 +220,36 @@ def line_graph(tail, head, num_nodes, num_line_edges):
             multitree[at] = keeps[into[i]]
             at += 1
     return level, line, multitree
+
+
+@jit()
+def find_root(component, i):
+    """Root of ``i`` in a union-find, halving the path to it."""
+    while component[i] != i:
+        component[i] = component[component[i]]
+        i = component[i]
+    return i
+
+
+@jit()
+def walk_sources(edge, tail, start, into, keeps, joint, seen_by, stack, n, mark):
+    """Walk through the sources of ``edge``: mark them as seen by ``n``, or say whether none of them is so already."""
+    t = tail[edge]
+    stack[0] = ~edge if start[t] == start[t + 1] else joint[t]
+    depth = 1
+    while depth:
+        depth -= 1
+        here = stack[depth]
+        if here < 0:
+            if mark:
+                seen_by[~here] = n
+            elif seen_by[~here] == n:
+                return False
+            continue
+        for i in range(start[here], start[here + 1]):
+            p = into[i]
+            if keeps[p]:
+                t = tail[p]
+                stack[depth] = ~p if start[t] == start[t + 1] else joint[t]
+                depth += 1
+    return True

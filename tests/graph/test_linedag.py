@@ -17,7 +17,7 @@ from plstm_graph import LineDAG, ToLineDAG
 from plstm_graph.errors import CycleError, GraphError, SelfLoopError
 from plstm_graph.graph import build
 from plstm_graph.graph.linedag import FIELDS
-from tests.oracles import brute_levels, brute_line_graph, path_counts
+from tests.oracles import brute_levels, brute_line_graph, greedy_multitree, path_counts
 from tests.strategies import dags, grid_dag, path_dag, random_batch, random_dag_edges, undirected_graphs
 
 
@@ -33,6 +33,7 @@ def check_invariants(dag: LineDAG, edges: torch.Tensor) -> None:
     assert (before < after).all(), "an edge stands before one of its predecessors"
     assert torch.equal(dag.line_index, dag.line_index[:, torch.argsort(after * max(1, dag.num_edges) + before)])
     assert dag.level.tolist() == brute_levels(dag.line_index, dag.num_edges)
+    assert dag.multitree.tolist() == greedy_multitree(dag.line_index, dag.num_edges)
     kept = dag.line_index[:, dag.multitree]
     counts = path_counts(kept, dag.num_edges)
     assert counts.max() <= 1 if counts.numel() else True, "two paths between two edges of the multitree"
@@ -84,6 +85,24 @@ def test_a_batch_is_the_join_of_its_graphs(first, second, third):
     assert same(whole, LineDAG.cat(singles))
     for i, single in enumerate(singles):
         assert same(whole.graph(i), single)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_larger_dags_have_the_greedy_multitree(seed):
+    generator = torch.Generator().manual_seed(seed)
+    edges = random_dag_edges(60, 0.02 + 0.02 * seed, generator)
+    dag = LineDAG.from_edge_index(edges, 60)
+    assert dag.multitree.tolist() == greedy_multitree(dag.line_index, dag.num_edges)
+
+
+def test_a_river_with_many_tributaries_takes_linear_time():
+    size = 40_000
+    river = torch.arange(size)
+    tributaries = torch.stack([river + size, river])
+    start = time.perf_counter()
+    dag = LineDAG.from_edge_index(torch.cat([torch.stack([river[:-1], river[1:]]), tributaries], dim=1), 2 * size)
+    assert time.perf_counter() - start < 5
+    assert dag.multitree.all() and dag.num_levels == size
 
 
 def test_the_same_multitree_serves_both_directions():
