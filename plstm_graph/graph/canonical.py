@@ -24,8 +24,8 @@ def canonical_rank(
     Colours are refined by those of the neighbours (Weisfeiler-Lehman) until stable; while nodes tie, one node of the
     first tied class is singled out and refinement goes on. Nodes that tie are nearly always images of each other
     under a symmetry, and then the ranking is canonical: renumbering the nodes permutes it up to a symmetry. The
-    exception are nodes that refinement cannot tell apart although no symmetry maps one to the other, as in some
-    strongly regular graphs; there the result can depend on the numbering, and ``exact=True`` helps.
+    exception are nodes that refinement cannot tell apart although no symmetry maps one to the other, as in many
+    regular graphs without colours; there the result can depend on the numbering, and ``exact=True`` helps.
 
     Args:
         edge_index: ``[2, C]`` int64.

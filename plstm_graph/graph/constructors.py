@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from plstm_graph.errors import GraphError
+from plstm_graph.errors import CycleError, GraphError
 from plstm_graph.graph.linedag import LineDAG
 
 
@@ -33,6 +33,10 @@ def tree(parents: Tensor, toward: str) -> LineDAG:
             f"node {node} has the parent {int(parents[node])}: there are nodes 0 to {parents.numel() - 1}, and a root "
             "has the parent -1"
         )
+    own = (parents == torch.arange(parents.numel())).nonzero().flatten()
+    if own.numel():
+        node = int(own[0])
+        raise CycleError(f"node {node} is its own parent; a root has the parent -1", 0, (node,))
     child = (parents >= 0).nonzero().flatten()
     down = torch.stack([parents[child].long(), child])
     return LineDAG.from_edge_index(down if toward == "leaves" else down.flip(0), parents.numel())

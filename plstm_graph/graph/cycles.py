@@ -43,8 +43,8 @@ def condense(data: Data) -> Data:
 
     Features ``x`` of a component are the means of those of its members. Edges between two components stay, parallel
     ones too, with their rows of ``edge_attr`` and of all other edge attributes; edges inside a component are dropped.
-    Every other attribute stays as it is, so node labels keep their rows: ``out[data.member_of]`` has a row for each
-    original node. The names of ``from_networkx`` become tuples where a component has several members.
+    Every other attribute stays as it is, ``y`` among them, so node labels keep their rows: ``out[data.member_of]`` has
+    a row for each original node. The names of ``from_networkx`` become tuples where a component has several members.
 
     Args:
         data: a directed graph, cyclic or not. A graph without cycles keeps its nodes and their numbers.
@@ -64,7 +64,7 @@ def condense(data: Data) -> Data:
     if count < component.numel() and data.get("x") is not None:
         result.x = _member_means(data.x, component, count)
     for name, value in data.items():
-        if name != "edge_index" and data.is_edge_attr(name):
+        if name not in ("edge_index", "y") and data.is_edge_attr(name):  # as many labels as edges are still labels
             result[name] = _rows(value, data.__cat_dim__(name, value), between)
     if count < component.numel() and data.get("node_names") is not None:
         result.node_names = _joint_names(data.node_names, component, count)

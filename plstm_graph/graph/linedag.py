@@ -186,7 +186,11 @@ class LineDAG:
     def cached(self, key: str, make: Callable[[], T]) -> T:
         """Return what ``make`` computed on the first call with ``key``: index arrays are shared by all layers."""
         if key not in self._cache:
-            self._cache[key] = make()
+            if torch.is_inference_mode_enabled():  # tensors made in it could not serve a backward pass later
+                with torch.inference_mode(False):
+                    self._cache[key] = make()
+            else:
+                self._cache[key] = make()
         return self._cache[key]
 
     @property
@@ -244,7 +248,7 @@ class LineDAG:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> LineDAG:
         """Copy to ``device``, or self if it is there already."""
-        if torch.device(device) == self.device:
+        if torch.empty(0, device=device).device == self.device:  # "cuda" is the current one of several
             return self
         return self._apply(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -11,7 +12,6 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 from torch_geometric.transforms import BaseTransform
-from torch_geometric.utils import is_undirected
 
 from plstm_graph.errors import ConfigError, FeatureError, GraphError
 from plstm_graph.graph.cycles import CYCLES, break_cycles, condense, note_nothing_changed
@@ -27,15 +27,16 @@ class ToLineDAG(BaseTransform):
     Works on a single ``Data``, whose result the stock ``DataLoader`` batches (``batch.dag`` is one ``LineDAG``), and
     on a whole ``Batch`` at once, which is the fastest way and draws a new random orientation for every batch.
 
-    Directed graphs (some edge lacks its reverse) keep their directions, whatever ``order`` says; undirected graphs
-    (every edge is listed in both directions) are oriented from lower to higher rank.
+    Directed graphs (some edge lacks its reverse) keep their directions, whatever ``order`` says, and where their
+    topological order is free, nodes are sorted by number; undirected graphs (every edge is listed in both directions)
+    are oriented from lower to higher rank. Every graph of a batch is looked at for itself.
 
     Args:
-        order: ``"canonical"`` (invariant to the numbering of the nodes), ``"bliss"`` (the same, and exact for strongly
-            regular graphs too), ``"center"`` (outwards from the centre of the graph), ``"index"`` (numbering of the
-            nodes, as in the paper), ``"random"`` (new at every call), ``"random-root"`` (outwards from a random
-            node, new at every call), ``"directed"`` (edges are always taken as directed), a callable ``data -> [N]``,
-            or the name of a node attribute that holds the ranks.
+        order: ``"canonical"`` (invariant to the numbering of the nodes), ``"bliss"`` (the same, and exact for regular
+            graphs without distinguishing features too), ``"center"`` (outwards from the centre of the graph),
+            ``"index"`` (numbering of the nodes, as in the paper), ``"random"`` (new at every call), ``"random-root"``
+            (outwards from a random node, new at every call), ``"directed"`` (edges are always taken as directed), a
+            callable ``data -> [N]``, or the name of a node attribute that holds the ranks.
         cycles: what to do with a cyclic directed graph. ``"raise"`` a ``CycleError`` that names a cycle;
             ``"condense"``: every strongly connected component becomes one node with the mean features of its members,
             and the edges inside are dropped (``data.member_of``, ``data.num_dropped``); ``"break"``: few edges, chosen
@@ -59,11 +60,10 @@ class ToLineDAG(BaseTransform):
             raise GraphError(f"ToLineDAG needs a torch_geometric Data with edge_index, got {type(data).__name__}")
         _check_rows(data, "x", data.num_nodes, "node")
         _check_rows(data, "edge_attr", data.edge_index.size(1), "edge")
-        if self.cycles == "condense" and isinstance(data, Batch):  # graphs change their sizes
-            return Batch.from_data_list([self(graph) for graph in data.to_data_list()])
-        rank = None
-        if self.order != "directed" and is_undirected(data.edge_index, num_nodes=data.num_nodes):
-            rank = node_order(self.order, data)
+        directed, undirected = (True, False) if self.order == "directed" else _directions(data)
+        if isinstance(data, Batch) and (self.cycles == "condense" or (directed and undirected)):
+            return Batch.from_data_list([self(graph) for graph in data.to_data_list()])  # "condense" changes sizes
+        rank = None if directed else node_order(self.order, data)
         if rank is not None:
             note_nothing_changed(data, self.cycles)
         elif self.cycles == "condense":
@@ -72,6 +72,8 @@ class ToLineDAG(BaseTransform):
             dag = break_cycles(data)
         else:
             dag = LineDAG.from_edge_index(data.edge_index, data.num_nodes, rank, data.get("batch"))
+        if isinstance(data, Batch):
+            dag = _with_last_graphs(dag, data.num_graphs)
         if not isinstance(data, Batch):
             object.__setattr__(data, "__class__", _with_dag(type(data)))  # Data would take it for a graph attribute
         data.dag = dag
@@ -80,6 +82,30 @@ class ToLineDAG(BaseTransform):
     def __repr__(self) -> str:
         cycles = "" if self.cycles == "raise" else f", cycles={self.cycles!r}"
         return f"{type(self).__name__}(order={self.order!r}{cycles})"
+
+
+def _directions(data: Data) -> tuple[bool, bool]:
+    """Whether some graph has an edge that lacks its reverse, and whether some graph has edges, but none that does."""
+    from plstm_graph.graph.build import check_graph  # compiles on first use
+
+    check_graph(data.edge_index, data.num_nodes, data.get("batch"), self_loops=True)
+    tail, head = data.edge_index
+    along, against = (tail * data.num_nodes + head).sort().values, (head * data.num_nodes + tail).sort().values
+    lacks = along != against  # both are sorted by graph first
+    if data.get("batch") is None:
+        directed = bool(lacks.any())
+        return directed, not directed
+    graph = data.batch[along.div(data.num_nodes, rounding_mode="floor")]
+    return bool(lacks.any()), graph[lacks].unique().numel() < graph.unique().numel()
+
+
+def _with_last_graphs(dag: LineDAG, num_graphs: int) -> LineDAG:
+    """The same with as many graphs as the batch: ``data.batch`` does not tell of graphs without nodes at its end."""
+    missing = num_graphs - dag.num_graphs
+    if missing == 0:
+        return dag
+    ptrs = {f"{name}_ptr": getattr(dag, f"{name}_ptr") for name in _PTRS}
+    return replace(dag, **{name: torch.cat([p, p[-1:].expand(missing)]) for name, p in ptrs.items()}, _cache={})
 
 
 def _check_rows(data: Data, name: str, rows: int, kind: str) -> None:

@@ -131,9 +131,6 @@ class PLSTMConv(MessagePassing):
         passes = DIRECTIONS[direction]
         self.widths = (heads * self.key_dim, heads * self.key_dim, heads * self.value_dim)
         self.project = nn.Linear(in_channels, sum(self.widths))  # to query, key and value
-        scale = torch.ones(sum(self.widths))
-        scale[: self.widths[0]] = self.key_dim**-0.5
-        self.register_buffer("project_scale", scale, persistent=False)
         self.gate_maps = nn.ModuleList(
             GateMaps(
                 in_channels,
@@ -197,7 +194,8 @@ class PLSTMConv(MessagePassing):
         dag = joined(dag)
         edge = edge_attr if in_edge_order or edge_attr is None else order_edges(edge_attr, dag)
         self._check(x, dag, edge)
-        scale = self.project_scale  # scaling the weights instead of the queries saves a pass over all nodes
+        scale = self.project.weight.new_ones(sum(self.widths))
+        scale[: self.widths[0]] = self.key_dim**-0.5  # of weights in place of queries: this saves a pass over all nodes
         projected = F.linear(x, self.project.weight * scale.unsqueeze(-1), self.project.bias * scale)
         query, key, value = (part.unflatten(-1, (self.heads, -1)) for part in projected.split(self.widths, dim=-1))
         if self.mode == "D" and not dag.traced:  # a trace keeps the shapes, and masks instead
@@ -217,19 +215,18 @@ class PLSTMConv(MessagePassing):
     ) -> Tensor:
         """The operator with its direct term: ``[N, H, V]``; in D-mode the line DAG is pruned, or masked here."""
         masked = self.mode == "D" and (dag.traced or dag.pruned is not dag)
-        return plstm(
-            query,
-            key,
-            value,
-            gates.source.to(value.dtype),
-            gates.transition.to(value.dtype),
-            gates.mark.to(value.dtype),
+        heard = plstm(
+            *(nodes.to(gates.source.dtype) for nodes in (query, key, value)),
+            gates.source,
+            gates.transition,
+            gates.mark,
             dag,
             line_mask=dag.multitree if masked else None,
             reverse=reverse,
             engine=self.engine,
-            direct=gates.direct.to(value.dtype),
+            direct=gates.direct,
         )
+        return heard.to(value.dtype)
 
     def gates(self, x: Tensor, dag: LineDAG, edge_attr: Tensor | None = None, reverse: bool | None = None) -> Gates:
         """Gate values of one direction, for inspection; in D-mode the transitions of pruned line edges are zero.

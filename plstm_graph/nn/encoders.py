@@ -36,7 +36,7 @@ class CategoryEncoder(nn.Module):
         self.table = nn.Parameter(torch.empty(sum(self.sizes), channels))
         first = torch.tensor([0, *self.sizes[:-1]]).cumsum(0)
         self.register_buffer("first", first, persistent=False)
-        self.register_buffer("size", torch.tensor(self.sizes), persistent=False)
+        self.register_buffer("limit", torch.tensor(self.sizes), persistent=False)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -52,7 +52,22 @@ class CategoryEncoder(nn.Module):
                 f"categorical features must be an integer tensor of shape [rows, {len(self.sizes)}], "
                 f"got {x.dtype} {list(x.shape)}"
             )
+        self._check_range(x)
         return F.embedding_bag(x + self.first, self.table, mode="sum")
+
+    def _check_range(self, x: Tensor) -> None:
+        """Beyond its categories a feature would read the vectors of the next one."""
+        fits = ((x >= 0) & (x < self.limit)).all()
+        traced = torch.compiler.is_compiling() or type(x) is not Tensor
+        if traced or not x.is_cpu:  # without a look at the numbers, for which a GPU would have to be waited for
+            torch._assert_async(fits, "a categorical feature has a value out of range")
+        elif not fits:
+            row, column = ((x < 0) | (x >= self.limit)).nonzero()[0].tolist()
+            raise FeatureError(
+                f"row {row}, column {column} of the categorical features is {int(x[row, column])}, but that feature "
+                f"has the categories 0 to {self.sizes[column] - 1}: they are coded differently, or the encoder's sizes "
+                "are too small"
+            )
 
 
 class AtomEncoder(CategoryEncoder):
@@ -86,6 +101,18 @@ class DegreeEncoder(CategoryEncoder):
 
     def forward(self, count: Tensor) -> Tensor:
         return super().forward(count.clamp(max=self.largest))
+
+
+class NumberEncoder(nn.Linear):
+    """A linear map of numbers: ``[N, F]`` → ``[N, channels]``."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not x.is_floating_point() or x.dim() != 2 or x.size(1) != self.in_features:
+            raise FeatureError(
+                f"features must be a floating-point tensor of shape [rows, {self.in_features}], "
+                f"got {x.dtype} {list(x.shape)}"
+            )
+        return super().forward(x)
 
 
 class SinusoidalEncoding(nn.Module):
@@ -172,7 +199,7 @@ def make_encoder(
     if kind in ("linear", "embedding") and in_channels is None:
         raise ConfigError(f"{what}_encoder={kind!r} needs the size of the {what} features")
     if kind == "linear":
-        return nn.Linear(in_channels, channels)
+        return NumberEncoder(in_channels, channels)
     if kind == "embedding":
         return CategoryEncoder([in_channels] if isinstance(in_channels, int) else in_channels, channels)
     raise ConfigError(

@@ -93,8 +93,11 @@ class GateMaps(nn.Module):
             nn.init.normal_(self.edge.weight, std=self.gate_std)
 
     def forward(self, x: Tensor, dag: LineDAG, edge: Tensor | None, reverse: bool) -> Gates:
-        """Gate values; ``x [N, in_channels]``, ``edge [E, edge_dim]`` in the order of ``dag.edge_index``."""
-        node, edge = self.node(x), None if edge is None else self.edge(edge)
+        """Gate values; ``x [N, in_channels]``, ``edge [E, edge_dim]`` in the order of ``dag.edge_index``.
+
+        They are float32 for shorter dtypes, in which three times a third is more than one.
+        """
+        node, edge = _at_least_float32(self.node(x)), None if edge is None else _at_least_float32(self.edge(edge))
         if self.matrix is None and self.grid_axes is None and has_kernel(node, dag):
             return Gates(*_Compiled.apply(node, edge, self, dag, reverse)[:4])
         return self.from_parts(node, edge, dag, reverse)
@@ -166,6 +169,10 @@ class _Compiled(torch.autograd.Function):
             torch.zeros_like(total).numpy(), grad_node.numpy(), edge_array(grad_edge, node),
         )  # fmt: skip
         return grad_node, grad_edge, None, None, None
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x if x.dtype == torch.float64 else x.float()
 
 
 def _bounded(transition: Tensor, group: Tensor, num_edges: int) -> Tensor:

@@ -198,6 +198,8 @@ class PLSTM(nn.Module):
         return self._read(self.final_norm(torch.stack(states, dim=1)), columns, data, dag)
 
     def _encode_nodes(self, data: Any, dag: LineDAG) -> Tensor:
+        if data.x is None:
+            raise FeatureError("the model encodes node features, but the data has no x")
         x = self.node_encoder(data.x)
         if self.degree_encoding is not None:
             x = x + self.degree_encoding(node_degree(dag))

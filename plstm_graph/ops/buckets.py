@@ -30,7 +30,6 @@ class Bucket:
     edges: Tensor  # [e] edge numbers in the batch
     edge_at: Tensor  # [e] flat position of each
     lines: Tensor  # [l] line edges
-    shift: Tensor  # [G] from a number in the batch to the local edge number, by graph
 
 
 def make_buckets(dag: LineDAG, states: int = 1) -> list[Bucket]:
@@ -80,7 +79,6 @@ def _make_buckets(dag: LineDAG, states: int) -> Iterator[Bucket]:
                 edges=edges,
                 edge_at=place[edge_graph] * length + edges - dag.edge_ptr[edge_graph],
                 lines=(place[graph_of_line] >= 0).nonzero()[:, 0],
-                shift=place,
             )
 
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from plstm_graph.errors import EngineError, FeatureError
 from plstm_graph.graph.linedag import LineDAG
 
-DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+HALF_DTYPES = (torch.bfloat16, torch.float16)
+DTYPES = (torch.float32, torch.float64, *HALF_DTYPES)
 
 
 def check_gates(source: Tensor, transition: Tensor, mark: Tensor, dag: LineDAG, line_mask: Tensor | None) -> Tensor:
@@ -30,10 +31,19 @@ def check_gates(source: Tensor, transition: Tensor, mark: Tensor, dag: LineDAG, 
     _expect("mark", mark, (dag.num_edges, heads, *states), edge, source, dag)
     if line_mask is None:
         return transition
-    if line_mask.dtype != torch.bool or tuple(line_mask.shape) != (dag.num_line_edges,):
+    if (
+        not isinstance(line_mask, Tensor)
+        or line_mask.dtype != torch.bool
+        or tuple(line_mask.shape) != (dag.num_line_edges,)
+        or line_mask.device != dag.device
+    ):
+        found = (
+            f"{line_mask.dtype} {list(line_mask.shape)} on {line_mask.device}"
+            if isinstance(line_mask, Tensor)
+            else type(line_mask).__name__
+        )
         raise FeatureError(
-            f"line_mask must be a bool tensor of shape [L] = [{dag.num_line_edges}], "
-            f"got {line_mask.dtype} {list(line_mask.shape)}"
+            f"line_mask must be a bool tensor of shape [L] = [{dag.num_line_edges}] on {dag.device}, got {found}"
         )
     return torch.where(line_mask.view(-1, *[1] * (transition.dim() - 1)), transition, 0)
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from plstm_graph.graph.linedag import LineDAG
 from plstm_graph.ops.buckets import Bucket, make_buckets
-from plstm_graph.ops.check import check_gates
+from plstm_graph.ops.check import HALF_DTYPES, check_gates
 
 
 def gating_matrix(
@@ -30,21 +30,25 @@ def gating_matrix(
         reverse: use the reversed DAG.
 
     Returns:
-        One tensor ``[H, n, n]`` per graph; row = node that hears, column = node that is heard, both counted within
-        the graph. Differentiable.
+        One tensor ``[H, n, n]`` per graph, in the dtype of the gates; row = node that hears, column = node that is
+        heard, both counted within the graph. Differentiable; bfloat16 and float16 are computed in float32.
 
     Raises:
         FeatureError: a gate has a wrong shape, dtype or device.
         EngineError: a graph is too large for dense algebra.
     """
     transition = check_gates(source, transition, mark, dag, line_mask)
+    dtype = source.dtype
+    if dtype in HALF_DTYPES:
+        source, transition, mark = source.float(), transition.float(), mark.float()
     sizes = dag.node_ptr.diff().tolist()
-    result = [source.new_zeros(source.size(1), n, n) for n in sizes]
-    for bucket in make_buckets(dag, num_states(source)):
-        for i, gating in zip(
-            bucket.graphs.tolist(), bucket_gating(source, transition, mark, dag, bucket, reverse), strict=True
-        ):
-            result[i] = gating[:, : sizes[i], : sizes[i]]
+    result = [source.new_zeros(source.size(1), n, n, dtype=dtype) for n in sizes]
+    with torch.autocast(source.device.type, enabled=False):  # autocast would multiply in half precision
+        for bucket in make_buckets(dag, num_states(source)):
+            for i, gating in zip(
+                bucket.graphs.tolist(), bucket_gating(source, transition, mark, dag, bucket, reverse), strict=True
+            ):
+                result[i] = gating[:, : sizes[i], : sizes[i]].to(dtype)
     return result
 
 

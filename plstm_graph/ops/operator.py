@@ -13,7 +13,7 @@ from torch import Tensor
 from plstm_graph.errors import EngineError
 from plstm_graph.graph.linedag import LineDAG
 from plstm_graph.ops import chunkwise, fused, parallel, reference, wavefront
-from plstm_graph.ops.check import check_gates, check_nodes
+from plstm_graph.ops.check import HALF_DTYPES, check_gates, check_nodes
 
 Engine = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, LineDAG, bool], Tensor]
 
@@ -93,7 +93,7 @@ def plstm(
             + (f"; did you mean {near[0]!r}?" if near else "")
         )
     dtype = value.dtype
-    if dtype in (torch.bfloat16, torch.float16):
+    if dtype in HALF_DTYPES:
         query, key, value, source, transition, mark = (t.float() for t in (query, key, value, source, transition, mark))
         direct = None if direct is None else direct.float()
     if engine == "fused":
@@ -101,11 +101,18 @@ def plstm(
     if dag.num_edges:
         with torch.autocast(value.device.type, enabled=False):  # autocast would accumulate in half precision
             heard = ENGINES[engine](query, key, value, source, transition, mark, dag, reverse)
-    else:  # nothing to hear, but still part of the graph of derivatives
-        heard = torch.where(torch.zeros_like(value, dtype=torch.bool), value, 0)
+    else:
+        heard = torch.zeros_like(value) + _nothing_of(query, key, value, source, mark)
+    if dag.num_line_edges == 0:
+        heard = heard + _nothing_of(transition)
     if direct is not None:
         heard = heard + (direct * (query * key).sum(-1)).unsqueeze(-1) * value
     return heard.to(dtype)
+
+
+def _nothing_of(*tensors: Tensor) -> Tensor:
+    """Zero, but part of the graph of derivatives of ``tensors``, whatever they hold."""
+    return torch.stack([torch.where(torch.zeros_like(t, dtype=torch.bool), t, 0).sum() for t in tensors]).sum()
 
 
 class EngineChoice(NamedTuple):

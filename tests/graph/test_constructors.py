@@ -148,6 +148,7 @@ def test_large_grids_take_seconds():
         (lambda: LineDAG.tree(torch.tensor([-1, 5])), GraphError, "node 1 has the parent 5: there are nodes 0 to 1"),
         (lambda: LineDAG.tree(torch.tensor([-1.0])), GraphError, "one integer per node, got torch.float32"),
         (lambda: LineDAG.tree(torch.tensor([1, 0])), CycleError, "0 -> 1"),
+        (lambda: LineDAG.tree(torch.tensor([-1, 1])), CycleError, "node 1 is its own parent; a root has the parent -1"),
         (lambda: LineDAG.tree(torch.tensor([-1]), "up"), GraphError, "toward='up'"),
         (lambda: LineDAG.balanced_tree(0, 2), GraphError, "branching must be an integer of at least 1"),
         (lambda: LineDAG.grid((3, 0)), GraphError, "every size of a grid must be an integer of at least 1, got 0"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import copy
 
 import networkx as nx
 import pytest
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from torch_geometric.data import Batch, Data
 from torch_geometric.loader import DataLoader
 
-from plstm_graph import LineDAG, PLSTMConv, ToLineDAG, from_networkx, to_networkx
+from plstm_graph import PLSTM, LineDAG, PLSTMConv, ToLineDAG, from_networkx, to_networkx
 from plstm_graph.errors import ConfigError, CycleError, CycleWarning, FeatureError, MissingDependencyError
 from plstm_graph.graph.cycles import feedback_edges, strong_components
+from plstm_graph.graph.linedag import FIELDS
 
 pytestmark = pytest.mark.filterwarnings("ignore::plstm_graph.errors.CycleWarning")
 
@@ -160,6 +162,39 @@ def test_undirected_graphs_batch_with_directed_ones(cycles):
     assert batch.num_dropped.tolist()[2] == 0
     if cycles == "condense":
         assert batch.member_of.tolist()[-2:] == [batch.num_nodes - 2, batch.num_nodes - 1]
+
+
+@pytest.mark.parametrize("cycles", ["raise", "condense", "break"])
+def test_a_batch_at_once_decides_for_every_graph_whether_it_is_directed(cycles):
+    triangle = torch.tensor([[0, 1, 1, 2, 2, 0], [1, 0, 2, 1, 0, 2]])
+    graphs = [
+        Data(x=torch.randn(n, 3), edge_index=edges, num_nodes=n)
+        for n, edges in ((3, triangle), (3, torch.tensor([[0, 1], [1, 2]])), (1, torch.zeros(2, 0, dtype=torch.int64)))
+    ]
+    transform = ToLineDAG(cycles=cycles)
+    joined = Batch.from_data_list([transform(copy.copy(graph)) for graph in graphs])
+    whole = transform(Batch.from_data_list(graphs))
+    for name in FIELDS:
+        a, b = getattr(joined.dag, name), getattr(whole.dag, name)
+        assert torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b, name
+
+
+@pytest.mark.parametrize("cycles", ["raise", "condense", "break"])
+def test_graphs_without_nodes_at_the_end_of_a_batch_are_kept(cycles):
+    graphs = [
+        Data(x=torch.randn(n, 3), edge_index=torch.tensor([[0], [1]])[:, : n // 2], num_nodes=n)
+        for n in (2, 0, 2, 0, 0)
+    ]
+    batch = ToLineDAG(cycles=cycles)(Batch.from_data_list(graphs))
+    assert batch.dag.num_graphs == 5
+    assert batch.dag.edge_ptr.tolist() == batch.dag.column_ptr.tolist() == [0, 1, 1, 2, 2, 2]
+    assert PLSTM(3, 2)(batch).shape == (5, 2)
+
+
+def test_as_many_labels_as_edges_stay_labels():
+    graph = Data(x=torch.randn(4, 2), edge_index=torch.tensor([[0, 1, 2], [1, 0, 3]]), y=torch.tensor([1.0, 2.0, 3.0]))
+    with pytest.warns(CycleWarning):
+        assert ToLineDAG(cycles="condense")(graph).y.tolist() == [1, 2, 3]
 
 
 def test_names_and_labels_after_condensing_a_networkx_graph():

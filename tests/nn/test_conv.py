@@ -267,10 +267,8 @@ def test_diffusion_on_the_pruned_dag_is_the_masked_one(engine, reverse, state_si
         state_size=state_size, gate_std=0.5, head_norm="none",
     ).double()  # fmt: skip
     x, edge = torch.randn(dag.num_nodes, 6).double(), torch.randn(dag.num_columns, 3).double()
-    query, key, value = (
-        part.unflatten(-1, (2, -1))
-        for part in (layer.project(x) * layer.project_scale.double()).split(layer.widths, dim=-1)
-    )
+    query, key, value = (part.unflatten(-1, (2, -1)) for part in layer.project(x).split(layer.widths, dim=-1))
+    query = query / layer.key_dim**0.5
     gates = layer.gate_maps[0](x, dag, edge[dag.edge_id], reverse)
     heard = plstm(
         query, key, value, gates.source, gates.transition, gates.mark, dag,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+from torch_geometric.utils import from_smiles
 
 from plstm_graph.chem import ATOM_DIMS, BOND_DIMS
+from plstm_graph.errors import FeatureError
 from plstm_graph.nn.encoders import (
     ATOM_FEATURE_SIZES,
     BOND_FEATURE_SIZES,
     AtomEncoder,
+    BondEncoder,
     CategoryEncoder,
     DegreeEncoder,
     SinusoidalEncoding,
@@ -61,3 +65,19 @@ def test_degree_and_depth():
     dag = grid_dag(3, 4)
     assert node_degree(dag).view(3, 4).tolist() == [[2, 3, 3, 2], [3, 4, 4, 3], [2, 3, 3, 2]]
     assert node_depth(dag).view(3, 4).tolist() == [[0, 1, 2, 3], [1, 2, 3, 4], [2, 3, 4, 5]]
+
+
+@pytest.mark.parametrize(("value", "column"), [(3, 0), (-1, 0), (2, 1), (-1, 1)])
+def test_a_category_out_of_range_is_named_and_never_read_from_another_feature(value, column):
+    x = torch.zeros(4, 2, dtype=torch.int64)
+    x[2, column] = value
+    with pytest.raises(
+        FeatureError, match=rf"row 2, column {column} of the categorical features is {value}, but .* 0 to"
+    ):
+        CategoryEncoder([3, 2], 8)(x)
+
+
+def test_bonds_as_pyg_codes_them_are_refused():
+    bonds = from_smiles("c1ccccc1").edge_attr
+    with pytest.raises(FeatureError, match="is 12, but that feature has the categories 0 to 4"):
+        BondEncoder(8)(bonds)

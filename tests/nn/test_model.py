@@ -12,7 +12,7 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.loader import DataLoader
 from torch_geometric.transforms import AddRandomWalkPE, Compose
 
-from plstm_graph import PLSTM, ToLineDAG, from_smiles
+from plstm_graph import PLSTM, LineDAG, PLSTMConv, ToLineDAG, from_smiles
 from plstm_graph.errors import ConfigError, FeatureError
 from plstm_graph.graph import AddRandomWalks
 
@@ -207,6 +207,31 @@ def test_deepcopy_state_dict_autocast_embed():
     assert model.embed(batch).shape == (len(SMILES), 5 * 16)
 
 
+@pytest.mark.parametrize("level", ["graph", "node"])
+@pytest.mark.parametrize("engine", ["auto", "parallel"])
+def test_trains_on_a_graph_on_which_it_has_predicted(level, engine):
+    model, batch = molecule_model(level=level, engine=engine), molecules()
+    with torch.inference_mode():
+        model(batch)
+    model(batch).sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.parametrize("mode", ["P", "D"])
+def test_transitions_keep_their_bound_in_half_precision(mode):
+    """A third in bfloat16, three times, is more than one."""
+    layers = torch.arange(3 * 40).view(40, 3)
+    edges = torch.stack([layers[:-1].repeat_interleave(3, dim=1).flatten(), layers[1:].repeat(1, 3).flatten()])
+    dag = LineDAG.from_edge_index(edges, layers.numel())
+    layer, x = PLSTMConv(8, 8, heads=2, mode=mode), torch.randn(dag.num_nodes, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = [layer.gates(x, dag).transition, layer.bfloat16().gates(x.bfloat16(), dag).transition]
+        assert layer(x, dag).isfinite().all()
+    for transition in found:
+        total = torch.zeros(dag.num_edges, 2).index_add(0, dag.line_index[0], transition.abs())
+        assert (total if mode == "P" else transition.abs()).max() <= 1 + 1e-6
+
+
 def test_compiles():
     model, batch = molecule_model().eval(), molecules()
     torch.testing.assert_close(torch.compile(model, backend="aot_eager")(batch), model(batch))
@@ -248,3 +273,9 @@ def test_missing_parts_of_the_data():
     batch.x = batch.x[:, :3]
     with pytest.raises(FeatureError, match=r"shape \[rows, 9\]"):
         molecule_model()(batch)
+    batch.x = None
+    with pytest.raises(FeatureError, match="no x"):
+        molecule_model()(batch)
+    batch.x = torch.ones(batch.num_nodes, 4)
+    with pytest.raises(FeatureError, match=r"shape \[rows, 3\], got torch.float32"):
+        PLSTM(3, 1)(batch)

@@ -40,3 +40,15 @@ def test_wrong_gate_is_named():
     gates = [random_tensors(dag, 2, 1, 1)[name] for name in ("source", "transition", "mark")]
     with pytest.raises(FeatureError, match="transition must have shape"):
         gating_matrix(gates[0], gates[1][:, :1], gates[2], dag)
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=str)
+def test_half_precision_is_computed_in_float32(dtype, autocast):
+    dag = random_batch([9, 4], 0.5)
+    gates = [random_tensors(dag, 2, 1, 1)[name].detach().to(dtype) for name in ("source", "transition", "mark")]
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        found = gating_matrix(*gates, dag)
+    for got, expected in zip(found, gating_matrix(*(gate.float() for gate in gates), dag), strict=True):
+        assert got.dtype == dtype
+        torch.testing.assert_close(got, expected.to(dtype))

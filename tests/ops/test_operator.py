@@ -91,6 +91,15 @@ def test_degenerate_graphs(engine, edges, num_nodes, batch):
     assert_same(engine_outputs(engine, dag, tensors), expected, 1e-10, 1e-10)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("num_nodes", [2, 1], ids=["an edge, no line edge", "no edge"])
+def test_every_input_is_part_of_the_graph_of_derivatives(engine, num_nodes):
+    dag = path_dag(num_nodes)
+    tensors = [t.detach().requires_grad_() for t in random_tensors(dag, 2, 3, 4).values()]
+    grads = torch.autograd.grad(plstm(*tensors, dag, engine=engine).sum(), tensors)  # raises for one that is not used
+    assert [g.shape for g in grads] == [t.shape for t in tensors]
+
+
 @pytest.mark.parametrize("engine", FAST)
 def test_hub_of_degree_1000(engine):
     leaves = torch.arange(1, 1001)
@@ -215,6 +224,8 @@ def test_wrong_mask():
     tensors = random_tensors(dag, 2, 3, 3)
     with pytest.raises(FeatureError, match="line_mask must be a bool tensor"):
         plstm(*tensors.values(), dag, line_mask=torch.ones(dag.num_line_edges))
+    with pytest.raises(FeatureError, match="got list"):
+        plstm(*tensors.values(), dag, line_mask=[True])
 
 
 def test_unknown_engine_names_the_nearest():
