@@ -36,7 +36,7 @@ class NetworkxLayout:
     edge_columns: tuple[Column, ...] = ()
 
 
-# lets torch.load read such a Data with weights_only=True
+# lets torch.load read it with weights_only=True
 torch.serialization.add_safe_globals([NetworkxLayout])
 
 

@@ -172,6 +172,10 @@ class DAGData(DAGMixin, Data):
     """A ``torch_geometric.data.Data`` with a line DAG."""
 
 
+# lets data sets of PyG that store such graphs load without pickled classes
+torch.serialization.add_safe_globals([DAGData])
+
+
 @cache
 def _with_dag(base: type[Data]) -> type[Data]:
     if issubclass(base, DAGMixin):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import networkx as nx
 import pytest
 import torch
-from torch_geometric.data import Batch, Data, HeteroData
+from torch_geometric.data import Batch, Data, HeteroData, InMemoryDataset
 
 from plstm_graph import ToLineDAG
 from plstm_graph.errors import ConfigError, CycleError, FeatureError, GraphError
@@ -181,3 +181,17 @@ def test_callable_of_wrong_length():
 def test_something_else_than_data():
     with pytest.raises(GraphError, match="got HeteroData"):
         ToLineDAG().forward(HeteroData())
+
+
+def test_a_data_set_of_pyg_keeps_line_dags_on_disk(tmp_path, recwarn):
+    class Molecules(InMemoryDataset):
+        processed_file_names = "graphs.pt"
+
+        def process(self):
+            self.save([self.pre_transform(colored_graph(seed)) for seed in range(3)], self.processed_paths[0])
+
+    for _ in range(2):  # made, then read
+        found = Molecules(str(tmp_path), pre_transform=ToLineDAG())
+        found.load(found.processed_paths[0])
+    assert not [w for w in recwarn if "Weights only" in str(w.message)], "PyG fell back to unsafe loading"
+    assert torch.equal(found[2].dag.line_index, ToLineDAG()(colored_graph(2)).dag.line_index)
