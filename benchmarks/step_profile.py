@@ -26,6 +26,7 @@ PARTS: dict[str, str] = {
     "ReLU": "activation",
     "AtomEncoder": "encoders",
     "BondEncoder": "encoders",
+    "NumberEncoder": "encoders",
     "SinusoidalEncoding": "encoders",
     "MeanAggregation": "readout",
     "NormAggregation": "readout",

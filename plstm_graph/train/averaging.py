@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import Tensor, nn
 
 
 class WeightAverage(pl.Callback):
@@ -24,53 +22,59 @@ class WeightAverage(pl.Callback):
     def __init__(self, steps: float) -> None:
         self.steps = steps
         self.swapped = False
+        self.count = 0
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
-        self._average = AveragedModel(module.predictor, multi_avg_fn=moving_average(self.steps), use_buffers=True)
+        self._average = [tensor.clone() for tensor in _tensors(module.predictor)]
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._average.to(module.device)  # the weights were not there yet when the average was set up
+        # the weights were not there yet when the average was set up; walking all modules takes as long as an update
+        self._weights = _tensors(module.predictor)
+        self._average = [tensor.to(module.device) for tensor in self._average]
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if self.swapped:
-            self._swap(module)
+            self._swap()
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *step: Any) -> None:
-        self._average.update_parameters(module.predictor)
+        update_average(self._average, self._weights, self.steps, self.count)
+        self.count += 1
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._swap(module)
+        self._swap()
 
     def state_dict(self) -> dict[str, Any]:
-        return {"average": self._average.state_dict(), "swapped": self.swapped}
+        return {"average": self._average, "count": self.count, "swapped": self.swapped}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._average.load_state_dict(state_dict["average"])
-        self.swapped = state_dict["swapped"]
+        self._average, self.count, self.swapped = (state_dict[name] for name in ("average", "count", "swapped"))
 
-    @torch.no_grad()
-    def _swap(self, module: pl.LightningModule) -> None:
-        now, average = module.predictor, self._average.module
-        for a, b in zip(
-            chain(now.parameters(), now.buffers()), chain(average.parameters(), average.buffers()), strict=True
-        ):
-            held = a.clone()
-            a.copy_(b)
-            b.copy_(held)
+    def _swap(self) -> None:
+        for weight, average in zip(self._weights, self._average, strict=True):
+            held = weight.clone()
+            weight.copy_(average)
+            average.copy_(held)
         self.swapped = not self.swapped
 
 
-def moving_average(steps: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
-    """Update of an average: decay ``1 - 1 / steps``, at first ``(1 + n) / (10 + n)`` after n updates if less.
+def _tensors(module: nn.Module) -> list[Tensor]:
+    """All parameters and buffers, detached, in memory that they share with the module."""
+    return [tensor.detach() for tensor in (*module.parameters(), *module.buffers())]
 
-    Whole numbers, such as counts, are not averaged but taken as they are.
+
+def update_average(average: Sequence[Tensor], weights: Sequence[Tensor], steps: float, count: int) -> None:
+    """Move ``average`` towards ``weights``, in place.
+
+    Args:
+        average: one tensor per weight.
+        weights: weights and other tensors; whole numbers, such as counts, are not averaged but taken as they are.
+        steps: decay is ``1 - 1 / steps``, at first ``(1 + count) / (10 + count)`` if less; the first update copies.
+        count: number of updates before.
     """
-
-    def update(averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
-        if not averaged[0].is_floating_point():
-            torch._foreach_copy_(averaged, current)
-            return
-        decay = min(1 - 1 / max(1.0, steps), (1 + int(count)) / (10 + int(count)))
-        get_ema_multi_avg_fn(decay)(averaged, current, count)
-
-    return update
+    decay = min(1 - 1 / max(1.0, steps), (1 + count) / (10 + count)) if count else 0.0
+    numbers = [i for i, tensor in enumerate(weights) if tensor.is_floating_point()]
+    if numbers:
+        torch._foreach_lerp_([average[i] for i in numbers], [weights[i] for i in numbers], 1 - decay)
+    for kept, tensor in zip(average, weights, strict=True):
+        if not tensor.is_floating_point():
+            kept.copy_(tensor)

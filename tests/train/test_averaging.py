@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from plstm_graph.errors import ConfigError
-from plstm_graph.train.averaging import moving_average
+from plstm_graph.train.averaging import update_average
 from plstm_graph.train.config import TrainConfig
 from plstm_graph.train.history import History
 from plstm_graph.train.load import load_source
@@ -34,21 +34,23 @@ def train(config: TrainConfig, folder: Path, **options):
 def test_the_average_of_constant_weights_is_the_weights():
     average, weights = [torch.zeros(3)], [torch.ones(3)]
     for n in range(200):
-        moving_average(20)(average, weights, n)
+        update_average(average, weights, 20, n)
     assert torch.allclose(average[0], weights[0], atol=1e-3)
 
 
 def test_whole_numbers_are_not_averaged():
     average, offsets = [torch.tensor([119, 124])], [torch.tensor([119, 124])]
     for n in range(10):
-        moving_average(20)(average, offsets, n)
+        update_average(average, offsets, 20, n)
     assert torch.equal(average[0], offsets[0])
 
 
-@pytest.mark.parametrize(("steps", "count", "decay"), [(20, 1000, 0.95), (20, 0, 0.1), (20, 5, 0.4), (0.5, 1000, 0.0)])
+@pytest.mark.parametrize(
+    ("steps", "count", "decay"), [(20, 1000, 0.95), (20, 0, 0.0), (20, 1, 2 / 11), (20, 5, 0.4), (0.5, 1000, 0.0)]
+)
 def test_decay(steps, count, decay):
     average = [torch.ones(1)]
-    moving_average(steps)(average, [torch.zeros(1)], count)
+    update_average(average, [torch.zeros(1)], steps, count)
     assert average[0].item() == pytest.approx(decay)
 
 
