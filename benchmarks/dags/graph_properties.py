@@ -44,6 +44,9 @@ NO_ORDER = "none"
 LONG: dict[str, Any] = {"layers": 10, "width": 64, "batch": 16, "epochs": 120, "patience": 120, "learning_rate": 1e-3}
 """Settings of the one model that is trained at length: its errors keep falling with the number of steps."""
 
+MEDIUM = LONG | {"layers": 8, "epochs": 40, "patience": 40}
+"""The same for the two properties that end sooner."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -75,7 +78,7 @@ def settings(seeds: int, quick: bool) -> list[Setting]:
     variants.append(("sssp", LOCAL, "canonical"))
     # GIN, and the branch beside pLSTM, hear as far as they have layers
     depth = {} if quick else {"gin": {"layers": 16}, LOCAL: {"layers": 8}, "dagnn": {"layers": 2}}
-    long = {} if quick else {("sssp", LOCAL, "source"): LONG}
+    long = {} if quick else {("sssp", LOCAL, "source"): LONG} | {(t, LOCAL, "center"): MEDIUM for t in PROPERTIES}
     return [
         Setting(task, model, order, seed, **small | depth.get(model, {}) | long.get((task, model, order), {}))
         for seed in range(seeds)
