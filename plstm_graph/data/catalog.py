@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from plstm_graph.data.formats import READABLE, ending
+from plstm_graph.data.formats import READABLE, check_ending, ending
 from plstm_graph.data.packed import PackedDataset
 from plstm_graph.data.places import cache_folder, data_root
 from plstm_graph.data.splits import FRACTIONS, IN_FOLDS, NUM_FOLDS, split_dataset
@@ -86,6 +86,8 @@ def load(
         "smiles_column": smiles_column, "targets": targets, "split_column": split_column, "valid_path": valid_path,
         "test_path": test_path, "weight_column": weight_column, "descriptors": descriptors,
     }  # fmt: skip
+    if Path(name).is_file():
+        check_ending(name, READABLE)
     for option, value in of_tables.items():
         if value:
             raise ConfigError(f"{name} is not a table: {option}={value!r} has no meaning for it")

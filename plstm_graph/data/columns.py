@@ -71,7 +71,9 @@ def read_targets(table: pd.DataFrame, columns: Sequence[str], task: str) -> tupl
             raise TableError(f"a multi-class task has one target, got {', '.join(map(repr, columns))}")
         label, class_names = _classes(pick_column(table, columns[0]))
         return label, task, class_names
-    y = np.stack([numbers(table, column) for column in columns], axis=1)
+    advice = "write decimals with a point, and name the task multiclass if these are classes"
+    y = np.stack([numbers(table, column, advice) for column in columns], axis=1)
+    _check_precision(y, columns)
     other = ~np.isnan(y) & (y != 0) & (y != 1)
     if task == "binary" and other.any():
         row, j = np.argwhere(other)[0]
@@ -79,6 +81,22 @@ def read_targets(table: pd.DataFrame, columns: Sequence[str], task: str) -> tupl
     if task == "auto":
         task = "regression" if other.any() else "binary"
     return torch.from_numpy(y).float(), task, []
+
+
+def _check_precision(y: np.ndarray, columns: Sequence[str]) -> None:
+    """Labels are kept as float32: neither may they be beyond it, nor may rounding eat up their differences."""
+    for column, values in zip(columns, y.T, strict=True):
+        known = values[~np.isnan(values)]
+        if np.abs(known).max() > np.finfo(np.float32).max:
+            raise TableError(
+                f"column {column!r} holds {known[np.abs(known).argmax()]:g}, which is too large for float32"
+            )
+        lost = np.abs(known.astype(np.float32) - known).max()
+        if lost > 1e-3 * known.std() > 0:
+            raise TableError(
+                f"column {column!r}: its values, around {known.mean():g}, differ by {known.std():.2g} (one standard "
+                f"deviation), of which float32 would lose up to {lost:.2g}: subtract a constant, such as the mean"
+            )
 
 
 def _classes(cells: pd.Series) -> tuple[Tensor, list[str]]:

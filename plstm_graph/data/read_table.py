@@ -96,8 +96,10 @@ def find_targets(table: pd.DataFrame, others: list[str]) -> list[str]:
     return found
 
 
-def numbers(table: pd.DataFrame, column: str) -> np.ndarray:
+def numbers(table: pd.DataFrame, column: str, advice: str = "write decimals with a point") -> np.ndarray:
     """A column as float64, NaN where the cell is missing (see :data:`MISSING`).
+
+    ``advice`` is for cells that hold something else.
 
     Raises:
         TableError: a cell holds something else; the message names it.
@@ -107,8 +109,8 @@ def numbers(table: pd.DataFrame, column: str) -> np.ndarray:
     wrong = np.flatnonzero((np.isnan(values) & ~is_missing(cells)) | np.isinf(values))
     if wrong.size:
         raise TableError(
-            f"column {column!r}, row {wrong[0]}: {cells.iloc[wrong[0]]!r} is not a number; leave the cell empty if the "
-            f"value is missing ({wrong.size} such cells; rows count from 0)"
+            f"column {column!r}, row {wrong[0]}: {cells.iloc[wrong[0]]!r} is not a number ({wrong.size} such cells; "
+            f"rows count from 0): {advice}; leave a cell empty if its value is missing"
         )
     return values
 

@@ -126,10 +126,16 @@ class DAGMixin:
 
     @property
     def dag(self) -> LineDAG:
-        """The line DAG of this graph or batch."""
+        """The line DAG of this graph or batch.
+
+        Raises:
+            GraphError: nodes or edges were changed since the line DAG was made.
+        """
         store = self._store
-        view = self.__dict__.get("_dag_view")
-        if view is None or view.edge_index is not store["dag_edge_index"]:
+        made_of, view = self.__dict__.get("_dag_view", (None, None))
+        if view is None or view.edge_index is not store["dag_edge_index"] or made_of is not store["edge_index"]:
+            if not torch.compiler.is_compiling():
+                _check_unchanged(store, self.num_nodes)
             view = LineDAG(
                 **{name: store[f"dag_{name}"] for name in _TENSORS},
                 num_nodes=self.num_nodes,
@@ -137,7 +143,7 @@ class DAGMixin:
                 edge_axis=store.get("dag_edge_axis"),
                 **{f"{name}_ptr": _pointer(size) for name, size in zip(_PTRS, store["dag_sizes"].T, strict=True)},
             )
-            self.__dict__["_dag_view"] = view
+            self.__dict__["_dag_view"] = store["edge_index"], view
         return view
 
     @dag.setter
@@ -146,7 +152,7 @@ class DAGMixin:
             self._store[f"dag_{name}"] = getattr(dag, name)
         self._store["dag_edge_axis"] = dag.edge_axis  # None removes it
         self._store["dag_sizes"] = torch.stack([getattr(dag, f"{name}_ptr").diff() for name in _PTRS], dim=1)
-        self.__dict__["_dag_view"] = dag
+        self.__dict__["_dag_view"] = self._store["edge_index"], dag
 
     def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
         if key == "dag_edge_id":
@@ -162,6 +168,22 @@ class DAGMixin:
 
 
 _PTRS = ("node", "edge", "column")
+
+
+def _check_unchanged(store: Any, num_nodes: int) -> None:
+    """PyG's operations on a graph know nothing of line graphs, and kernels trust what a line DAG says."""
+    ends, edge_id, line = (store[f"dag_{name}"] for name in ("edge_index", "edge_id", "line_index"))
+    columns, edges, lines = store["edge_index"], edge_id.numel(), store["dag_multitree"].numel()
+    sizes = store["dag_sizes"].sum(dim=0).tolist()
+    same = sizes == [num_nodes, edges, columns.size(1)]
+    same &= ends.shape == (2, edges) and line.shape == (2, lines) and store["dag_level"].numel() == edges
+    if same and edges:
+        found = columns.index_select(1, edge_id)
+        same = bool(((found == ends).all(dim=0) | (found == ends.flip(0)).all(dim=0)).all())
+    if not same:
+        raise GraphError(
+            "nodes or edges of the data were changed after its line DAG was made: apply ToLineDAG() last, or again"
+        )
 
 
 def _pointer(sizes: Tensor) -> Tensor:

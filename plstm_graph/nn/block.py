@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch_geometric.nn.inits import reset
 
-from plstm_graph.errors import ConfigError
 from plstm_graph.graph.linedag import LineDAG
+from plstm_graph.nn.checks import check_probability
 from plstm_graph.nn.conv import PLSTMConv
 from plstm_graph.nn.dropout import Dropout
 from plstm_graph.nn.inputs import joined, order_edges
@@ -65,6 +66,11 @@ class PLSTMBlock(nn.Module):
             else None
         )
 
+    def reset_parameters(self) -> None:
+        """Draw all weights anew."""
+        for child in self.children():
+            reset(child)
+
     def forward(
         self, x: Tensor, dag: LineDAG, edge_attr: Tensor | None = None, *, in_edge_order: bool = False
     ) -> Tensor:
@@ -92,8 +98,7 @@ class DropPath(nn.Module):
 
     def __init__(self, probability: float = 0.0) -> None:
         super().__init__()
-        if not 0 <= probability < 1:
-            raise ConfigError(f"drop_path must be in [0, 1), got {probability}")
+        check_probability("drop_path", probability)
         self.probability = probability
 
     def forward(self, x: Tensor, dag: LineDAG) -> Tensor:

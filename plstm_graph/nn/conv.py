@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 import torch
@@ -12,6 +11,7 @@ from torch_geometric.nn import MessagePassing
 
 from plstm_graph.errors import ConfigError, FeatureError
 from plstm_graph.graph.linedag import LineDAG
+from plstm_graph.nn.checks import check_sizes, one_of
 from plstm_graph.nn.gates import GateMaps, Gates
 from plstm_graph.nn.head_norm import rms_norm
 from plstm_graph.nn.inputs import joined, order_edges
@@ -114,9 +114,7 @@ class PLSTMConv(MessagePassing):
         one_of("singular", singular, ("tanh", "one"))
         sizes: dict[str, int | None] = {"in_channels": in_channels, "out_channels": out_channels, "heads": heads}
         sizes |= {"key_dim": key_dim, "edge_dim": edge_dim, "state_size": state_size, "grid_axes": grid_axes}
-        for name, size in sizes.items():
-            if size is not None and size < 1:
-                raise ConfigError(f"{name} must be at least 1, got {size}")
+        check_sizes(**sizes)
         if out_channels % heads:
             raise ConfigError(f"out_channels={out_channels} is not a multiple of heads={heads}: change one of them")
         if grid_axes is not None and state_size is not None:
@@ -257,6 +255,7 @@ class PLSTMConv(MessagePassing):
             raise FeatureError(
                 f"x must have shape [N, in_channels] = [{dag.num_nodes}, {self.in_channels}], got {list(x.shape)}"
             )
+        self._check_dtype("x", x)
         if (edge is None) != (self.edge_dim is None):
             raise FeatureError(
                 f"the layer has edge_dim={self.edge_dim}, but edge_attr is "
@@ -266,6 +265,16 @@ class PLSTMConv(MessagePassing):
             raise FeatureError(
                 f"edge_attr must have shape [rows, edge_dim] with edge_dim={self.edge_dim}, and in edge order "
                 f"{dag.num_edges} rows, got {list(edge.shape)}"
+            )
+        if edge is not None:
+            self._check_dtype("edge_attr", edge)
+
+    def _check_dtype(self, name: str, features: Tensor) -> None:
+        dtype = self.project.weight.dtype
+        mixed = torch.is_autocast_enabled(features.device.type) or torch.compiler.is_compiling()
+        if not features.is_floating_point() or (features.dtype != dtype and not mixed):
+            raise FeatureError(
+                f"{name} has dtype {features.dtype}, the weights of the layer {dtype}: convert one of them"
             )
 
     def __repr__(self) -> str:
@@ -284,11 +293,3 @@ def _check_grid(dag: LineDAG, axes: int) -> None:
     found = dag.cached("num_axes", lambda: int(dag.edge_axis.max()) + 1 if dag.num_edges else 0)
     if found > axes:
         raise FeatureError(f"the layer has grid_axes={axes}, but the grid has {found} axes")
-
-
-def one_of(name: str, value: object, choices: Sequence[str] | dict) -> None:
-    """Raise a ConfigError unless ``value`` is among ``choices``, with the nearest one named."""
-    if value not in choices:
-        near = difflib.get_close_matches(str(value), list(choices), n=1, cutoff=0.4)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ConfigError(f"{name}={value!r} does not exist; choose from {', '.join(map(repr, choices))}{hint}")

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from plstm_graph.nn.checks import check_probability
 from plstm_graph.nn.compiled import as_array, has_kernel
 
 
@@ -16,6 +17,11 @@ class Dropout(nn.Dropout):
     There torch draws one number after the other, which takes longer than many a layer. The mask is not kept for the
     backward pass, but made again.
     """
+
+    def __init__(self, p: float) -> None:
+        if p != 1:  # which leaves nothing, and is a layer all the same
+            check_probability("dropout", p)
+        super().__init__(p)
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or not 0 < self.p < 1 or not has_kernel(x):

@@ -12,7 +12,7 @@ from torch_geometric.data import Data
 
 from plstm_graph.errors import ConfigError, FeatureError
 from plstm_graph.graph.linedag import LineDAG
-from plstm_graph.nn.conv import one_of
+from plstm_graph.nn.checks import check_sizes, one_of
 from plstm_graph.nn.norms import NORMS, make_norm
 
 ATOM_FEATURE_SIZES = (119, 5, 12, 12, 10, 6, 6, 2, 2)
@@ -107,10 +107,15 @@ class NumberEncoder(nn.Linear):
     """A linear map of numbers: ``[N, F]`` → ``[N, channels]``."""
 
     def forward(self, x: Tensor) -> Tensor:
+        mixed = torch.is_autocast_enabled(x.device.type) or torch.compiler.is_compiling()
         if not x.is_floating_point() or x.dim() != 2 or x.size(1) != self.in_features:
             raise FeatureError(
                 f"features must be a floating-point tensor of shape [rows, {self.in_features}], "
                 f"got {x.dtype} {list(x.shape)}"
+            )
+        if x.dtype != self.weight.dtype and not mixed:
+            raise FeatureError(
+                f"features have dtype {x.dtype}, the weights of the model {self.weight.dtype}: convert one of them"
             )
         return super().forward(x)
 
@@ -161,6 +166,8 @@ def make_walk_encoder(steps: int, channels: int, norm: str) -> WalkEncoder | Non
         ConfigError: there is no such norm.
     """
     one_of("rwse_norm", norm, NORMS)
+    if steps != 0:
+        check_sizes(rwse_dim=steps)
     return WalkEncoder(steps, channels, norm) if steps else None
 
 
@@ -188,16 +195,24 @@ def make_encoder(
         what: "node" or "edge", for messages.
 
     Raises:
-        ConfigError: the name does not exist, or ``in_channels`` is missing.
+        ConfigError: the name does not exist, ``in_channels`` is missing or no size, or is given without a name.
     """
-    if kind is None:
+    if kind is None and in_channels is None:
         return None
+    if kind is None:
+        raise ConfigError(
+            f"{what}_dim={in_channels} needs {what}_encoder='linear' for numbers, or 'embedding' for categories; "
+            f"without an encoder the {what} features would be left out"
+        )
     if kind == "atom":
         return AtomEncoder(channels)
     if kind == "bond":
         return BondEncoder(channels)
     if kind in ("linear", "embedding") and in_channels is None:
         raise ConfigError(f"{what}_encoder={kind!r} needs the size of the {what} features")
+    if kind in ("linear", "embedding"):
+        for size in [in_channels] if isinstance(in_channels, int) else in_channels:
+            check_sizes(**{f"the size of the {what} features": size})
     if kind == "linear":
         return NumberEncoder(in_channels, channels)
     if kind == "embedding":

@@ -9,11 +9,13 @@ import torch
 import torch_geometric.typing
 from torch import Tensor, nn
 from torch_geometric.nn.aggr import Aggregation, MaxAggregation, MinAggregation
+from torch_geometric.nn.inits import reset
 
-from plstm_graph.errors import ConfigError, FeatureError
+from plstm_graph.errors import FeatureError
 from plstm_graph.graph.linedag import LineDAG
 from plstm_graph.nn.block import PLSTMBlock, graph_of_node
-from plstm_graph.nn.conv import DIRECTIONS, one_of
+from plstm_graph.nn.checks import check_probability, check_sizes, one_of
+from plstm_graph.nn.conv import DIRECTIONS
 from plstm_graph.nn.descriptors import join_descriptors
 from plstm_graph.nn.dropout import Dropout
 from plstm_graph.nn.encoders import (
@@ -122,8 +124,8 @@ class PLSTM(nn.Module):
         one_of("direction", direction, ("alternate", *DIRECTIONS))
         one_of("level", level, ("graph", "node", "edge"))
         one_of("readout", readout, ("last", "layers"))
-        if num_layers < 1:
-            raise ConfigError(f"num_layers must be at least 1, got {num_layers}")
+        check_sizes(out_channels=out_channels, hidden_channels=hidden_channels, num_layers=num_layers)
+        check_probability("drop_path", drop_path)
         width = hidden_channels
         self.level, self.readout = level, readout
         self.node_encoder = make_encoder(node_encoder, in_channels, width, "node")
@@ -158,6 +160,11 @@ class PLSTM(nn.Module):
         pooled = read * num_pools(pooling) + descriptor_dim
         joined = {"graph": pooled, "node": read, "edge": 2 * read + (width if edge_encoder else 0)}[level]
         self.head = nn.Sequential(nn.Linear(joined, width), nn.GELU(), Dropout(dropout), nn.Linear(width, out_channels))
+
+    def reset_parameters(self) -> None:
+        """Draw all weights anew."""
+        for child in self.children():
+            reset(child)
 
     def forward(self, data: Any) -> Tensor:
         """Predict for a ``Data`` or ``Batch`` that carries its line DAG.

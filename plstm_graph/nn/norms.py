@@ -7,7 +7,7 @@ from functools import partial
 from torch import nn
 from torch_geometric.nn import BatchNorm
 
-from plstm_graph.nn.conv import one_of
+from plstm_graph.nn.checks import one_of
 
 NORMS = {
     "layer": nn.LayerNorm,

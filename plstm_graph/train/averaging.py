@@ -30,7 +30,7 @@ class WeightAverage(pl.Callback):
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         # the weights were not there yet when the average was set up; walking all modules takes as long as an update
         self._weights = _tensors(module.predictor)
-        self._average = [tensor.to(module.device) for tensor in self._average]
+        self._average = [a.to(w.device, w.dtype) for a, w in zip(self._average, self._weights, strict=True)]
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if self.swapped:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from plstm_graph.errors import ConfigError
-from plstm_graph.train.metrics import NEEDS_BOTH_CLASSES
+from plstm_graph.train.metrics import NEEDS_TWO_VALUES
 from plstm_graph.train.task import Task
 
 
@@ -74,11 +74,11 @@ def check_judgeable(task: Task, part: str, y: Tensor, weight: np.ndarray | None 
             raise ConfigError(f"the {part} part lacks the class {absent[0]!r}, so rocauc is undefined: {advice}")
         return
     labels = [column[~column.isnan() & counts] for column in y.T]
-    least = 2 if task.metric == "r2" else 1
-    if max(map(len, labels)) < least:
-        raise ConfigError(f"the {part} part has fewer than {least} label of {names} (with weights above 0): {advice}")
-    if task.metric in NEEDS_BOTH_CLASSES and max(len(known.unique()) for known in labels) < 2:
-        raise ConfigError(f"the {part} part has one class only of {names}, so {task.metric} is undefined: {advice}")
+    if max(map(len, labels)) == 0:
+        raise ConfigError(f"the {part} part has no label of {names} (with a weight above 0): {advice}")
+    if task.metric in NEEDS_TWO_VALUES and max(len(known.unique()) for known in labels) < 2:
+        found = NEEDS_TWO_VALUES[task.metric]
+        raise ConfigError(f"the {part} part has {found} of {names}, so {task.metric} is undefined: {advice}")
 
 
 def _check_labelled(task: Task, y: Tensor) -> None:

@@ -41,15 +41,14 @@ def evaluate(task: Task, y: np.ndarray, scores: np.ndarray, weight: np.ndarray |
         if not known.any():
             raise ConfigError(f"{task.metric} is undefined: no graph of the split has a label")
         return _MULTICLASS[task.metric](y[known], scores[known], _take(weight, known))
-    least = 2 if task.metric == "r2" else 1
     values = []
     for j in range(y.shape[1]):
         known = ~np.isnan(y[:, j]) & counts
         truth, score = y[known, j], scores[known, j]
-        if len(truth) >= least and (task.metric not in NEEDS_BOTH_CLASSES or len(np.unique(truth)) == 2):
+        if len(np.unique(truth)) >= (2 if task.metric in NEEDS_TWO_VALUES else 1):
             values.append(_PER_TARGET[task.metric](truth, score, _take(weight, known)))
     if not values:
-        reason = "one class only" if task.metric in NEEDS_BOTH_CLASSES else "no label"
+        reason = NEEDS_TWO_VALUES.get(task.metric, "no label")
         raise ConfigError(f"{task.metric} is undefined: the split has {reason} for {', '.join(task.targets)}")
     return float(np.mean(values))
 
@@ -96,7 +95,11 @@ def _ap(y: np.ndarray, score: np.ndarray, weight: np.ndarray | None) -> float:
 def _r2(y: np.ndarray, score: np.ndarray, weight: np.ndarray | None) -> float:
     from sklearn.metrics import r2_score
 
-    return float(r2_score(y, score, sample_weight=weight))
+    return float(r2_score(y.astype(float), score.astype(float), sample_weight=weight))
+
+
+def _error(y: np.ndarray, score: np.ndarray) -> np.ndarray:
+    return np.subtract(y, score, dtype=np.float64)  # squares of large numbers are beyond float32
 
 
 def _rocauc_classes(y: np.ndarray, logits: np.ndarray, weight: np.ndarray | None) -> float:
@@ -113,12 +116,13 @@ _PER_TARGET: dict[str, Metric] = {
     "rocauc": _rocauc,
     "ap": _ap,
     "accuracy": lambda y, score, weight: float(np.average((score > 0) == (y > 0.5), weights=weight)),
-    "rmse": lambda y, score, weight: float(np.sqrt(np.average(np.square(y - score), weights=weight))),
-    "mae": lambda y, score, weight: float(np.average(np.abs(y - score), weights=weight)),
+    "rmse": lambda y, score, weight: float(np.sqrt(np.average(np.square(_error(y, score)), weights=weight))),
+    "mae": lambda y, score, weight: float(np.average(np.abs(_error(y, score)), weights=weight)),
     "r2": _r2,
 }
 _MULTICLASS: dict[str, Metric] = {
     "accuracy": lambda y, logits, weight: float(np.average(logits.argmax(axis=1) == y, weights=weight)),
     "rocauc": _rocauc_classes,
 }
-NEEDS_BOTH_CLASSES = ("rocauc", "ap")
+NEEDS_TWO_VALUES = {"rocauc": "one class only", "ap": "one class only", "r2": "fewer than two different labels"}
+"""Metrics that are undefined where all labels are equal, and what such a split has."""

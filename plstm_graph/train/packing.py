@@ -43,7 +43,7 @@ def load(path: Path) -> Any:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is not its own
-        raise RunError(f"{path} cannot be read as a checkpoint: {error}") from error
+        raise RunError(f"{path} cannot be read as a checkpoint: {type(error).__name__}: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format") if isinstance(content, dict) else type(content).__name__
         raise RunError(f"{path} is not a checkpoint of the form {FORMAT!r}: found {found!r}")

@@ -113,16 +113,19 @@ def make_predictor(config: TrainConfig, source: Source) -> tuple[ModelSpec, Grap
     return spec, predictor
 
 
+_FROM_DATA = ("level", "edge_dim", "descriptor_dim")
+
+
 def check_options(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Options with numbers and switches converted to the type of the model's default.
 
     Raises:
         ConfigError: the model has no such option (the message names the nearest one), or the type is wrong.
     """
-    from plstm_graph.nn.conv import one_of
+    from plstm_graph.nn.checks import one_of
 
     one_of("model", model, MODELS)
-    known = model_options(model)
+    known = {name: option for name, option in model_options(model).items() if name not in _FROM_DATA}
     checked = {}
     for name, value in options.items():
         one_of(f"option of {model}", name, known)

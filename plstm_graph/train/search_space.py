@@ -9,7 +9,7 @@ from typing import Any
 
 from plstm_graph.errors import ConfigError
 from plstm_graph.nn.baselines import model_options
-from plstm_graph.nn.conv import one_of
+from plstm_graph.nn.checks import one_of
 from plstm_graph.train.config import TrainConfig
 
 DEFAULT_SPACE: dict[str, dict[str, Any]] = {

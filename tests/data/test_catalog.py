@@ -169,3 +169,9 @@ def test_the_package_is_light() -> None:
     code = "import sys, plstm_graph.data; print([m for m in ('torch', 'pandas', 'rdkit', 'ogb') if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text("smiles\ty\nC\t1\n")
+    with pytest.raises(ConfigError, match=r"t\.tsv must end in \.csv"):
+        load(str(tmp_path / "t.tsv"), targets=["y"])

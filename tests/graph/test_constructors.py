@@ -124,8 +124,10 @@ def test_a_data_object_carries_the_axes_of_its_grid():
     for width in (2, 3):
         nodes = 2 * width
         data = ToLineDAG("index")(Data(x=torch.randn(nodes, 2), edge_index=torch.tensor([[0, 1], [1, 0]])))
-        data.edge_index = torch.zeros(2, LineDAG.grid((2, width)).num_columns, dtype=torch.int64)
-        data.dag = LineDAG.grid((2, width))
+        dag = LineDAG.grid((2, width))
+        data.edge_index = torch.empty_like(dag.edge_index)
+        data.edge_index[:, dag.edge_id] = dag.edge_index
+        data.dag = dag
         graphs.append(data)
     batch = Batch.from_data_list(graphs)
     assert same(batch.dag, LineDAG.cat([LineDAG.grid((2, 2)), LineDAG.grid((2, 3))]))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import networkx as nx
 import pytest
 import torch
+from torch_geometric import transforms
 from torch_geometric.data import Batch, Data, HeteroData, InMemoryDataset
+from torch_geometric.loader import RandomNodeLoader
 
 from plstm_graph import ToLineDAG
 from plstm_graph.errors import ConfigError, CycleError, FeatureError, GraphError
@@ -195,3 +197,50 @@ def test_a_data_set_of_pyg_keeps_line_dags_on_disk(tmp_path, recwarn):
         found.load(found.processed_paths[0])
     assert not [w for w in recwarn if "Weights only" in str(w.message)], "PyG fell back to unsafe loading"
     assert torch.equal(found[2].dag.line_index, ToLineDAG()(colored_graph(2)).dag.line_index)
+
+
+def path(**fields) -> Data:
+    edges = torch.tensor([[0, 0, 1, 2, 3, 4], [1, 2, 3, 3, 4, 5]])
+    return ToLineDAG()(Data(x=torch.randn(6, 4), edge_index=edges, edge_attr=torch.randn(6, 3), **fields))
+
+
+def halved(data: Data) -> Data:
+    data = data.clone()
+    data.x = data.x[:3]
+    return data
+
+
+def turned(data: Data) -> Data:
+    data.edge_index = data.edge_index.flip(1)
+    return data
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data.subgraph(torch.tensor([0, 1, 2, 3])),
+        halved,
+        turned,
+        lambda data: next(iter(RandomNodeLoader(data, num_parts=2))),
+        transforms.VirtualNode(),
+        transforms.AddSelfLoops(),
+        transforms.ToUndirected(),
+    ],
+    ids=["subgraph", "fewer nodes", "other edges", "random nodes", "virtual node", "self-loops", "undirected"],
+)
+def test_a_graph_changed_after_its_line_dag_was_made_is_refused(change):
+    data = path()
+    try:
+        changed = change(data)
+    except IndexError:  # of PyG's own: it takes tensors of the line DAG for features of edges
+        return
+    with pytest.raises(GraphError, match="changed after its line DAG was made: apply ToLineDAG"):
+        _ = changed.dag
+
+
+def test_a_changed_graph_may_be_transformed_again():
+    data = path()
+    assert data.dag.edge_index[:, 0].tolist() == [0, 1]
+    data.edge_index = data.edge_index.flip(0)
+    assert data.dag.num_edges == 6, "edges turned round are still the edges"
+    assert ToLineDAG()(data).dag.edge_index[:, 0].tolist() == [5, 4]

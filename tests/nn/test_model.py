@@ -279,3 +279,54 @@ def test_missing_parts_of_the_data():
     batch.x = torch.ones(batch.num_nodes, 4)
     with pytest.raises(FeatureError, match=r"shape \[rows, 3\], got torch.float32"):
         PLSTM(3, 1)(batch)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"dropout": 2}, r"dropout must be in \[0, 1\), got 2"),
+        ({"pooling": "foo"}, "pooling='foo' does not exist; choose from 'norm'"),
+        ({"pooling": ["mean", "max"]}, "several joined by"),
+        ({"hidden_channels": -8}, "hidden_channels must be at least 1, got -8"),
+        ({"num_layers": 2.5}, "num_layers must be at least 1 and a whole number, got 2.5"),
+        ({"heads": "4"}, "heads must be at least 1 and a whole number"),
+        ({"drop_path": 1.5, "num_layers": 1}, r"drop_path must be in \[0, 1\), got 1.5"),
+        ({"edge_dim": 3}, "edge_dim=3 needs edge_encoder='linear'"),
+        ({"rwse_dim": -1}, "rwse_dim must be at least 1, got -1"),
+    ],
+    ids=str,
+)
+def test_numbers_out_of_range(options, words):
+    with pytest.raises(ConfigError, match=words):
+        PLSTM(3, 1, **options)
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(0, 1), (4, 0)])
+def test_there_is_something_to_read_and_to_say(inputs, outputs):
+    with pytest.raises(ConfigError, match="at least 1, got 0"):
+        PLSTM(inputs, outputs)
+
+
+def test_weights_are_drawn_anew():
+    model, batch = molecule_model().eval(), molecules()
+    before = model(batch)
+    torch.manual_seed(1)
+    model.reset_parameters()
+    after = model(batch)
+    assert not torch.allclose(before, after)
+    torch.manual_seed(1)
+    model.reset_parameters()
+    torch.testing.assert_close(model(batch), after)
+    query, key, _ = model.blocks[0].conv.project.weight.split(model.blocks[0].conv.widths)
+    assert torch.equal(query, key), "keys start as queries again"
+
+
+def test_numbers_of_another_kind_are_named():
+    dag = molecules().dag
+    for x in (torch.ones(dag.num_nodes, 4, dtype=torch.int64), torch.ones(dag.num_nodes, 4, dtype=torch.float64)):
+        with pytest.raises(FeatureError, match=f"x has dtype {x.dtype}, the weights of the layer torch.float32"):
+            PLSTMConv(4, 8)(x, dag)
+        batch = molecules()
+        batch.x = x
+        with pytest.raises(FeatureError, match=str(x.dtype)):
+            PLSTM(4, 1)(batch)

@@ -94,3 +94,9 @@ def test_a_resumed_run_is_the_uninterrupted_one(tmp_path):
 def test_a_negative_reach_is_refused():
     with pytest.raises(ConfigError, match="average_epochs=-1"):
         settings(average_epochs=-1)
+
+
+@pytest.mark.parametrize("precision", ["64-true", "bf16-true"])
+def test_the_average_has_the_precision_of_the_weights(tmp_path, precision):
+    result = train(settings(average_epochs=2.0, precision=precision), tmp_path / "a")
+    assert np.isfinite(result.valid)

@@ -87,3 +87,14 @@ def test_a_target_whose_labels_all_have_weight_zero_does_not_count() -> None:
 def test_r2_of_a_single_label_does_not_count() -> None:
     y, scores = np.array([[1.0, NAN], [3.0, 2.0]]), np.array([[1.0, 0.0], [3.0, 9.0]])
     assert evaluate(Task("regression", ("a", "b"), metric="r2"), y, scores) == pytest.approx(1.0)
+
+
+def test_r2_of_equal_labels_is_undefined() -> None:
+    with pytest.raises(ConfigError, match="r2 is undefined: the split has fewer than two different labels"):
+        evaluate(Task("regression", ("a",), metric="r2"), np.full((3, 1), 2.0), np.zeros((3, 1)))
+
+
+@pytest.mark.parametrize(("metric", "expected"), [("rmse", 1e30), ("mae", 1e30), ("r2", 0.0)])
+def test_squares_beyond_float32_are_finite(metric: str, expected: float) -> None:
+    y, scores = np.array([[-1e30], [1e30]], np.float32), np.zeros((2, 1), np.float32)
+    assert evaluate(Task("regression", ("a",), metric=metric), y, scores) == pytest.approx(expected, rel=1e-6)

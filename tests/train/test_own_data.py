@@ -205,9 +205,10 @@ CLASSES = Task("multiclass", ("y",), num_classes=2, metric="rocauc", class_names
 @pytest.mark.parametrize(
     ("task", "y", "weight", "message"),
     [
-        (REGRESSION, [[NAN]], None, "the test part has fewer than 1 label of 'y'"),
-        (REGRESSION, [[NAN], [1.0]], [1, 0], "fewer than 1 label"),
-        (Task("regression", ("y",), metric="r2"), [[2.0]], None, "fewer than 2 label"),
+        (REGRESSION, [[NAN]], None, "the test part has no label of 'y'"),
+        (REGRESSION, [[NAN], [1.0]], [1, 0], "no label of 'y'"),
+        (Task("regression", ("y",), metric="r2"), [[2.0]], None, "fewer than two different labels of 'y'"),
+        (Task("regression", ("y",), metric="r2"), [[2.0], [2.0]], None, "so r2 is undefined"),
         (BINARY, [[1.0, NAN], [1.0, 0.0]], None, "one class only of 'a', 'b', so rocauc is undefined"),
         (CLASSES, [0, 0, -1], None, "lacks the class 'yes', so rocauc is undefined"),
         (CLASSES, [-1, -1], None, "has no label of 'y'"),

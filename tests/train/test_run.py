@@ -127,6 +127,14 @@ def test_a_refused_run_leaves_no_folder(train_tiny: Train, tmp_path: Path) -> No
     for folder in (tmp_path / "new" / "run", empty):
         with pytest.raises(ConfigError, match="dropuot"):
             train_tiny(folder, model_options={"dropuot": 0.1})
+    for options, words in (
+        ({"level": "node"}, "option of plstm='level' does not exist"),
+        ({"pooling": "foo"}, "pooling='foo'"),
+        ({"dropout": 2}, "dropout must be in"),
+        ({"hidden_channels": -8}, "hidden_channels must be at least 1"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            train_tiny(empty, model_options=options)
     assert not (tmp_path / "new" / "run").exists()
     assert not any(empty.iterdir())
     train_tiny(empty, epochs=1)

@@ -27,12 +27,18 @@ def find_smiles(table: TableReader, column: str | None) -> int:
     found = [i for i, name in enumerate(names) if (name == column if column is not None else name.lower() == "smiles")]
     if len(found) == 1:
         return found[0]
-    wanted = f"column {column!r}" if column is not None else "column named smiles; name it with --smiles-column"
+    wanted = f"column {column!r}" if column is not None else "column named smiles"
     if found:
-        places = ", ".join(str(i + 1) for i in found)
-        raise TableError(f"{table.name} has a {wanted} more than once (columns {places}): rename all but one")
+        places = ", ".join(f"{names[i]!r} (column {i + 1})" for i in found)
+        differ = len({names[i] for i in found}) == len(found)
+        advice = "name the one you mean with --smiles-column" if differ else "rename all but one"
+        raise TableError(f"{table.name} has more than one {wanted}: {places}; {advice}")
     near = difflib.get_close_matches(column or "smiles", names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = "" if column is not None else "; name it with --smiles-column"
+    if len(names) == 1 and any(separator in names[0] for separator in ";\t"):
+        hint = "; columns must be separated by commas."
+    elif near:
+        hint += f"; did you mean {near[0]!r}?"
     raise TableError(f"{table.name} has no {wanted}{hint} Its columns: {', '.join(map(repr, names))}")
 
 

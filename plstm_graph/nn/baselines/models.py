@@ -107,7 +107,9 @@ def _net(
 
 
 def _edge_encoder(kind: str | None, edge_dim: int | None, width: int) -> EncoderFactory | None:
-    return None if kind is None else partial(make_encoder, kind, edge_dim, width, "edge")
+    if kind is None:
+        return make_encoder(None, edge_dim, width, "edge")  # refuses a size without a kind
+    return partial(make_encoder, kind, edge_dim, width, "edge")
 
 
 def _check_heads(width: int, heads: int) -> None:

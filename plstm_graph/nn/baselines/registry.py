@@ -10,7 +10,8 @@ from torch import nn
 
 from plstm_graph.nn.baselines.models import BASELINES, _net
 from plstm_graph.nn.baselines.skeleton import GraphNet
-from plstm_graph.nn.conv import PLSTMConv, one_of
+from plstm_graph.nn.checks import one_of
+from plstm_graph.nn.conv import PLSTMConv
 from plstm_graph.nn.model import PLSTM
 
 MODELS: dict[str, Callable[..., nn.Module]] = {"plstm": PLSTM, **BASELINES}

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 from torch_geometric.utils import scatter
 
-from plstm_graph.errors import ConfigError
-from plstm_graph.nn.conv import one_of
+from plstm_graph.nn.checks import check_probability, check_sizes, one_of
 from plstm_graph.nn.descriptors import join_descriptors
 from plstm_graph.nn.encoders import make_walk_encoder
 from plstm_graph.nn.norms import make_norm
@@ -81,8 +80,8 @@ class GraphNet(nn.Module):
         super().__init__()
         one_of("readout", readout, ("last", "sum", "layers"))
         one_of("level", level, ("graph", "node"))
-        if num_layers < 1:
-            raise ConfigError(f"num_layers must be at least 1, got {num_layers}")
+        check_sizes(out_channels=out_channels, hidden_channels=hidden_channels, num_layers=num_layers)
+        check_probability("dropout", dropout)
         self.dropout, self.residual, self.readout, self.own_residual = dropout, residual, readout, own_residual
         self.num_layers, self.num_relus = num_layers, num_layers if last_relu else num_layers - 1
         distinct = 1 if share_layers else num_layers

@@ -23,8 +23,13 @@ def test_the_smiles_column(tmp_path: Path) -> None:
     assert find(tmp_path, "id, smiles ", None) == 1
     assert find(tmp_path, "a,b", "b") == 1
     for header, column, message in (
-        ("smiles,x,Smiles", None, r"t\.csv has a column named smiles; .* more than once \(columns 1, 3\)"),
-        ("b,b", "b", "column 'b' more than once"),
+        (
+            "smiles,x,Smiles",
+            None,
+            r"one column named smiles: 'smiles' \(column 1\), 'Smiles' \(column 3\); name the one",
+        ),
+        ("b,b", "b", r"more than one column 'b': .* rename all but one"),
+        ("smiles;y", None, "columns must be separated by commas"),
         ("smile,x", None, r"no column named smiles; name it with --smiles-column; did you mean 'smile'.*'x'"),
         ("smile,x", "structure", "no column 'structure'.* 'smile', 'x'"),
     ):
