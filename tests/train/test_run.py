@@ -128,7 +128,7 @@ def test_a_refused_run_leaves_no_folder(train_tiny: Train, tmp_path: Path) -> No
         with pytest.raises(ConfigError, match="dropuot"):
             train_tiny(folder, model_options={"dropuot": 0.1})
     for options, words in (
-        ({"level": "node"}, "option of plstm='level' does not exist"),
+        ({"level": "node"}, "option of gin='level' does not exist"),
         ({"pooling": "foo"}, "pooling='foo'"),
         ({"dropout": 2}, "dropout must be in"),
         ({"hidden_channels": -8}, "hidden_channels must be at least 1"),
