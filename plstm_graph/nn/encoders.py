@@ -197,6 +197,7 @@ def make_encoder(
     Raises:
         ConfigError: the name does not exist, ``in_channels`` is missing or no size, or is given without a name.
     """
+    check_sizes(hidden_channels=channels)
     if kind is None and in_channels is None:
         return None
     if kind is None:
