@@ -2,10 +2,11 @@
 
 The data are those of :mod:`plstm_graph.data.long_range`; every step of training draws new graphs, so the accuracy in
 training is that on test graphs. For trees and rings there is one training run per size, tested at that size. For
-recall there is one run on short distances, tested on long ones. From a depth of 5 on, all models get four times the
-steps. GIN has as many layers as the answer is far away (at most 16 for recall), the other models two. pLSTM starts with
-gates and keys for looking things up (:data:`~benchmarks.dags.models.LOOKUP`), but for one model that keeps the paper's
-start.
+recall there is one run on short distances, tested on long ones. In trees, all models get four times the steps from a
+depth of 5 on; from 7 on they get six times, as many channels as there are keys to tell apart, and trees of one and two
+depths less in training, since they guess for thousands of steps otherwise. GIN has as many layers as the answer is far
+away (at most 16 for recall), the other models two. pLSTM starts with gates and keys for looking things up
+(:data:`~benchmarks.dags.models.LOOKUP`), but for one model that keeps the paper's start.
 """
 
 from __future__ import annotations
@@ -81,11 +82,12 @@ def _sizes(task: str, quick: bool) -> tuple[int, ...]:
 
 
 def _trees(model: str, size: int, seed: int, quick: bool) -> Setting:
-    steps = 1000 if size < 5 else 4000
-    full = {"width": 64, "steps": steps, "batch": min(64, 2 ** (11 - size)), "learning_rate": 1e-3}
+    steps = 1000 if size < 5 else 4000 if size < 7 else 6000
+    full = {"width": max(64, 2**size), "steps": steps, "batch": min(64, 2 ** (11 - size)), "learning_rate": 1e-3}
     length = _QUICK if quick else full
     layers = size + 1 if model == "gin" else 2
-    return Setting(TREE, model, seed, (size, size), (size,), layers, **length)
+    smallest = size if size < 7 else size - 2
+    return Setting(TREE, model, seed, (smallest, size), (size,), layers, **length)
 
 
 def _rings(model: str, size: int, seed: int, quick: bool) -> Setting:
