@@ -16,9 +16,10 @@ COLORS = {
 
 TITLES = {
     "tree-neighbors-match": ("Tree-NeighborsMatch", "depth of the tree", "One run per depth, two seeds never see the "
-                             "same trees; training never repeats a tree, so this is the accuracy in training, too. A "
-                             "model that guesses at a depth is not run on deeper trees. Towards the root every edge "
-                             "has one successor, so P and D are the same there."),
+                             "same trees; training never repeats a tree, so this is the accuracy in training, too. For "
+                             "depths 7 and 8, training has smaller trees besides. A model that guesses at a depth is "
+                             "not run on deeper trees. Towards the root every edge has one successor, so P and D are "
+                             "the same there."),
     "ring-transfer": ("Ring transfer", "nodes of the ring", "One run per size; the answer is half the ring away."),
     "recall": ("Associative recall along random DAGs", "distance", "One run up to the distance of 100, tested beyond."),
 }  # fmt: skip
