@@ -57,6 +57,16 @@ def test_trees_are_not_run_on_for_models_that_guess():
     assert reason("gps", 4) == reason("dagnn", 4) == ""
 
 
+def test_trees_have_a_channel_per_key_and_deep_ones_smaller_ones_beside_them():
+    found = distance.settings(TREE, 1, quick=False)
+    assert {s.train[1] for s in found} == {2, 3, 4, 5, 6, 7, 8}
+    assert all(s.test == (s.train[1],) and s.width >= 2 ** s.train[1] for s in found)
+    assert {s.train[1]: s.train[0] for s in found} == {2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 7: 5, 8: 6}
+    deep = next(s for s in found if s.train == (5, 7))
+    nodes = {batch.num_nodes // batch.num_graphs for batch in distance.Fresh(deep)}
+    assert nodes == {2 ** (depth + 1) - 1 for depth in (5, 6, 7)}
+
+
 class Told(nn.Module):
     """Knows every answer, and says it where it is asked."""
 

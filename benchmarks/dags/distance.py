@@ -3,9 +3,9 @@
 The data are those of :mod:`plstm_graph.data.long_range`; every step of training draws new graphs, so the accuracy in
 training is that on test graphs. For trees and rings there is one training run per size, tested at that size. For
 recall there is one run on short distances, tested on long ones. In trees, all models get four times the steps from a
-depth of 5 on; from 7 on they get six times, as many channels as there are keys to tell apart, and trees of one and two
-depths less in training, since they guess for thousands of steps otherwise. GIN has as many layers as the answer is far
-away (at most 16 for recall), the other models two. pLSTM starts with gates and keys for looking things up
+depth of 5 on; from :data:`DEEP` on they get six times, as many channels as there are keys to tell apart, and trees of
+one and two depths less in training. GIN has as many layers as the answer is far away (at most 16 for recall), the other
+models two. pLSTM starts with gates and keys for looking things up
 (:data:`~benchmarks.dags.models.LOOKUP`), but for one model that keeps the paper's start.
 """
 
@@ -34,6 +34,8 @@ TREE, RING, RECALL = "tree-neighbors-match", "ring-transfer", "recall"
 MAKERS: dict[str, Callable[..., list[Data]]] = {
     TREE: make_tree_neighbors_match, RING: make_ring_transfer, RECALL: make_recall,
 }  # fmt: skip
+DEEP = 7
+"""Depth from which on trees need smaller ones beside them in training."""
 RECALL_WORDS = 8
 RING_CLASSES = 5
 
@@ -82,11 +84,11 @@ def _sizes(task: str, quick: bool) -> tuple[int, ...]:
 
 
 def _trees(model: str, size: int, seed: int, quick: bool) -> Setting:
-    steps = 1000 if size < 5 else 4000 if size < 7 else 6000
+    steps = 1000 if size < 5 else 4000 if size < DEEP else 6000
     full = {"width": max(64, 2**size), "steps": steps, "batch": min(64, 2 ** (11 - size)), "learning_rate": 1e-3}
     length = _QUICK if quick else full
     layers = size + 1 if model == "gin" else 2
-    smallest = size if size < 7 else size - 2
+    smallest = size if size < DEEP else size - 2
     return Setting(TREE, model, seed, (smallest, size), (size,), layers, **length)
 
 
